@@ -21,6 +21,11 @@
 #define NGX_MESH_UNIT_LINE  2048
 
 
+/* of the address sanitizer, where the program is built with it */
+
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+
 static char *ngx_mesh_unit_test(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_mesh_unit_run(ngx_mesh_unit_t *u,
@@ -146,6 +151,11 @@ ngx_mesh_unit_run(ngx_mesh_unit_t *u, ngx_mesh_unit_test_t *test)
     }
 
     ngx_destroy_pool(u->pool);
+
+    if (__lsan_do_recoverable_leak_check) {
+        MESH_OK(!__lsan_do_recoverable_leak_check(), "%s leaks no memory",
+                test->name);
+    }
 
     return NGX_OK;
 }
