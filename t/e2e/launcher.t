@@ -1,0 +1,312 @@
+#!/bin/bash
+#
+# The launcher, util/mesh: that options and environment end up in the nginx.conf
+# it renders, that nothing else does, and that a sidecar starts and stops.
+
+set -u
+
+cd "$(dirname "$0")/../.." || exit 1
+
+dir=$(mktemp -d)
+chmod 755 "$dir"
+pid=
+
+finish() {
+    [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null
+    rm -rf "$dir"
+}
+trap finish EXIT
+
+while read -r name; do
+    unset "$name"
+done < <(env | sed -n 's/^\(\(MESH\|ENVOY\|APPMESH\|LISTENER\)_[A-Z_]*\)=.*/\1/p' \
+             | grep -v '^MESH_MODULE$')
+
+n=0
+
+ok() {      # ok STATUS NAME
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        sed 's/^/# /' "$dir/out" "$dir/err"
+    fi
+}
+
+# what every call needs
+base=(--resource mesh/m/virtualNode/n --control-plane file:/etc/mesh.json)
+
+mesh() {    # mesh [VARIABLE=VALUE]... [OPTION]...: prints the configuration
+    local vars=()
+    while [[ ${1:-} == *=* && ${1:-} != -* ]]; do
+        vars+=("$1")
+        shift
+    done
+    env "${vars[@]+"${vars[@]}"}" util/mesh sidecar "$@" --print-config \
+        > "$dir/out" 2> "$dir/err"
+}
+
+has() {     # has NAME PATTERN: a line of it, spaces folded
+    tr -s ' ' < "$dir/out" | grep -qxE " ?$2"
+    ok $? "$1"
+}
+
+hasnt() {
+    ! tr -s ' ' < "$dir/out" | grep -qE "$2"
+    ok $? "$1"
+}
+
+refused() { # refused NAME WHAT [VARIABLE=VALUE]... [OPTION]...
+    local name=$1 what=$2 status
+    shift 2
+    mesh "$@"
+    status=$?
+    [ $status = 2 ] && [ ! -s "$dir/out" ] \
+        && [ "$(wc -l < "$dir/err")" = 1 ] && grep -qF -- "$what" "$dir/err"
+    ok $? "$name"
+}
+
+
+# options
+
+mesh "${base[@]}"
+ok $? 'resource and control plane are enough'
+has 'mesh' 'mesh m \{'
+has 'resource' 'resource virtualNode/n;'
+has 'document' 'control_plane file:/etc/mesh.json;'
+has 'egress on loopback' 'listen 127\.0\.0\.1:15001;'
+has 'ingress' 'listen 0\.0\.0\.0:15000;'
+has 'admin on loopback' 'listen 127\.0\.0\.1:9901;'
+hasnt 'no HTTP/2 listener unasked' '15002|http2'
+hasnt 'nothing left of the template' '@[a-z_]+@|#if|#end$'
+hasnt 'a line without a value is left out' 'app_address|lb_policy'
+
+mesh "${base[@]}" --egress '[::1]:5001' --ingress=unix:/tmp/in.sock --admin off \
+    --state /s/t --run-dir /r/d --workers 3 --connections 512 --drain 7 \
+    --app-address 127.0.0.9 --lb-policy least_request --interval 250ms \
+    --log-level trace --access-log /a/b.log
+ok $? 'all options'
+has '--egress, IPv6' 'listen \[::1\]:5001;'
+has '--ingress=VALUE, unix' 'listen unix:/tmp/in.sock;'
+hasnt '--admin off' 'mesh_admin;'
+has '--state' 'state /s/t;'
+has '--run-dir' 'pid /r/d/nginx.pid;'
+has '--workers' 'worker_processes 3;'
+has '--connections' 'worker_connections 512;'
+has '--drain' 'worker_shutdown_timeout 7s;'
+has '--app-address' 'app_address 127\.0\.0\.9;'
+has '--lb-policy' 'lb_policy least_request;'
+has '--interval' 'control_plane file:/etc/mesh.json interval=250ms;'
+has '--log-level' 'error_log stderr debug;'
+has '--access-log' 'access_log /a/b.log mesh;'
+
+mesh --resource mesh/m/virtualNode/n --control-plane file:conf/x.json
+has 'a relative path is one from here' "control_plane file:$PWD/conf/x.json;"
+
+mesh "${base[@]}" --control-plane http://127.0.0.1:9080
+has 'a control plane by URL' 'control_plane http://127.0.0.1:9080;'
+
+for version in 1.22.1 1.25.0 1.25.1 1.30.4 1.9.15; do
+    printf '#!/bin/sh\necho "nginx version: nginx/%s" >&2\n' $version \
+        > "$dir/nginx"
+    chmod +x "$dir/nginx"
+    mesh NGINX="$dir/nginx" "${base[@]}" --egress-http2 127.0.0.1:15002
+    case $version in
+        1.25.1|1.30.4)
+            has "HTTP/2, nginx $version" 'http2 on;'
+            has "its listen, nginx $version" 'listen 127\.0\.0\.1:15002;' ;;
+        *)
+            has "HTTP/2, nginx $version" 'listen 127\.0\.0\.1:15002 http2;'
+            hasnt "no directive, nginx $version" 'http2 on' ;;
+    esac
+done
+
+if [ "$(id -u)" = 0 ]; then
+    mesh "${base[@]}" --user nobody
+    has 'user, as root' 'user nobody [a-z]+;'
+else
+    mesh "${base[@]}"
+    hasnt 'no user, not being root' '^user'
+fi
+
+
+# environment
+
+arn=arn:aws:appmesh:eu-west-1:123456789012:mesh/shop/virtualNode/cart_v-1
+env=("APPMESH_RESOURCE_ARN=$arn" MESH_CONTROL_PLANE=file:/etc/m.json)
+
+mesh "${env[@]}" ENVOY_LOG_LEVEL=warning ENVOY_CONCURRENCY=2 \
+    ENVOY_ADMIN_ACCESS_PORT=9999 LISTENER_DRAIN_WAIT_TIME_S=5 \
+    MESH_EGRESS=127.0.0.1:1 MESH_INGRESS=off MESH_STATE=/e/s
+ok $? 'environment alone'
+has 'APPMESH_RESOURCE_ARN: mesh' 'mesh shop \{'
+has 'APPMESH_RESOURCE_ARN: node' 'resource virtualNode/cart_v-1;'
+has 'MESH_CONTROL_PLANE' 'control_plane file:/etc/m.json;'
+has 'ENVOY_LOG_LEVEL' 'error_log stderr warn;'
+has 'ENVOY_CONCURRENCY' 'worker_processes 2;'
+has 'ENVOY_ADMIN_ACCESS_PORT' 'listen 127\.0\.0\.1:9999;'
+has 'LISTENER_DRAIN_WAIT_TIME_S' 'worker_shutdown_timeout 5s;'
+has 'MESH_EGRESS' 'listen 127\.0\.0\.1:1;'
+hasnt 'MESH_INGRESS=off' 'mesh_pass ingress'
+has 'MESH_STATE' 'state /e/s;'
+
+for pair in trace:debug debug:debug info:info warn:warn error:error \
+            critical:crit off:emerg
+do
+    mesh "${env[@]}" ENVOY_LOG_LEVEL="${pair%:*}"
+    has "ENVOY_LOG_LEVEL=${pair%:*}" "error_log stderr ${pair#*:};"
+done
+
+mesh "${env[@]}" ENVOY_CONCURRENCY=-1
+has 'ENVOY_CONCURRENCY=-1 is auto' 'worker_processes [1-9][0-9]*;'
+
+mesh "${env[@]}" ENVOY_CONCURRENCY=2 MESH_EGRESS=127.0.0.1:1 \
+    --workers 5 --egress 127.0.0.1:2
+has 'an option is stronger than the environment' 'worker_processes 5;'
+has 'and so for an address' 'listen 127\.0\.0\.1:2;'
+
+mesh MESH_CONTROL_PLANE=file:/x APPMESH_VIRTUAL_NODE_NAME=mesh/a/virtualNode/b
+has 'the old APPMESH_VIRTUAL_NODE_NAME' 'resource virtualNode/b;'
+
+
+# what is refused, with one line that names the option or the variable
+
+refused 'no resource' --resource --control-plane file:/x
+refused 'no control plane' --control-plane --resource mesh/a/virtualNode/b
+refused 'unknown option' '--no-such' "${base[@]}" --no-such 1
+refused 'option without value' '--state' "${base[@]}" --state
+refused 'stray word' '"word"' "${base[@]}" word
+refused 'a gateway' 'later release' "${base[@]}" \
+    --resource mesh/m/virtualGateway/g
+refused 'not a resource' --resource "${base[@]}" --resource m/n
+refused 'bad port' '--egress: port 70000' "${base[@]}" --egress 127.0.0.1:70000
+refused 'bad IP' '--egress' "${base[@]}" --egress 127.0.0.256:80
+refused 'a name, not an address' '--admin' "${base[@]}" --admin localhost:80
+refused 'app address with port' '--app-address' "${base[@]}" \
+    --app-address 127.0.0.1:80
+refused 'workers 0' '--workers' "${base[@]}" --workers 0
+refused 'workers 1e3' '--workers' "${base[@]}" --workers 1e3
+refused 'ENVOY_CONCURRENCY=x' ENVOY_CONCURRENCY ENVOY_CONCURRENCY=x "${base[@]}"
+refused 'ENVOY_LOG_LEVEL=x' ENVOY_LOG_LEVEL ENVOY_LOG_LEVEL=x "${base[@]}"
+refused 'ENVOY_ADMIN_ACCESS_PORT' ENVOY_ADMIN_ACCESS_PORT \
+    ENVOY_ADMIN_ACCESS_PORT=0 "${base[@]}"
+refused 'balancing' --lb-policy "${base[@]}" --lb-policy random
+refused 'control plane of another kind' --control-plane "${base[@]}" \
+    --control-plane ftp://x/
+refused 'interval' --interval "${base[@]}" --interval 1w
+
+# nothing of a value can be configuration: each of these in each option
+
+for option in resource control-plane interval egress ingress egress-http2 \
+              ingress-http2 admin app-address lb-policy state run-dir workers \
+              connections drain log-level access-log user
+do
+    good=/x
+    case $option in
+        resource) good=mesh/m/virtualNode/n ;;
+        control-plane) good=file:/x ;;
+        interval) good=1s ;;
+        egress|ingress|*http2|admin) good=127.0.0.1:80 ;;
+        app-address) good=127.0.0.1 ;;
+        lb-policy) good=round_robin ;;
+        workers|connections|drain) good=100 ;;
+        log-level) good=info ;;
+        user) good=nobody; [ "$(id -u)" = 0 ] || continue ;;
+    esac
+    bad=
+    # shellcheck disable=SC1003,SC2016
+    for tail in '; include /etc/passwd' ';' ' x' '"' "'" '$host' '{' '}' '\' '#' \
+                $'\n' $'\nuser root;' $'\t' '@state@' '`id`' '&' $'\x01' \
+                $'\xc3\xa9'
+    do
+        if mesh "${base[@]}" "--$option" "$good$tail"; then
+            bad="$bad $(printf %q "$tail")"
+        elif [ -s "$dir/out" ]; then
+            bad="$bad output:$(printf %q "$tail")"
+        fi
+    done
+    [ -z "$bad" ] || echo "#$bad" > "$dir/err"
+    [ -z "$bad" ]
+    ok $? "no way into the configuration through --$option"
+done
+
+for role in gateway control-plane; do
+    util/mesh $role > "$dir/out" 2> "$dir/err"
+    [ $? = 2 ] && grep -q "\"$role\" arrives in a later release" "$dir/err"
+    ok $? "$role"
+done
+
+util/mesh --help > "$dir/out" 2> "$dir/err" && grep -q -- '--resource' "$dir/out"
+ok $? '--help'
+
+
+# a sidecar
+
+module=${MESH_MODULE:-$PWD/build/debian/ngx_http_mesh_module.so}
+
+if [ "$module" != builtin ] && [ ! -e "$module" ]; then
+    echo "ok $((n += 1)) # skip the module is not built"
+    echo "1..$n"
+    exit
+fi
+
+get() {     # get SOCKET PATH: prints the status
+    curl -s -m 5 -o "$dir/out" -w '%{http_code}' --unix-socket "$dir/$1" \
+        "http://localhost$2"
+}
+
+# paths with the characters of a path that have a meaning elsewhere; sockets
+# instead of ports collide with nobody
+
+run="$dir/a+b,c=d~e%f:g"
+cp conf/examples/ordering.json "$dir/mesh.json"
+chmod 644 "$dir/mesh.json"
+
+start=(sidecar --resource mesh/ordering/virtualNode/order
+       --control-plane "file:$dir/mesh.json" --interval 100ms
+       --egress "unix:$dir/egress" --ingress "unix:$dir/ingress"
+       --admin "unix:$dir/admin" --egress-http2 "unix:$dir/egress2"
+       --ingress-http2 "unix:$dir/ingress2" --workers 1 --run-dir "$run"
+       --state "$dir/state" --access-log "$dir/access.log"
+       --lb-policy least_request --app-address 127.0.0.1)
+
+util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err"
+ok $? '--test'
+
+util/mesh "${start[@]}" > "$dir/out" 2> "$dir/err" &
+pid=$!
+
+status=
+for ((i = 0; i < 100; i++)); do
+    status=$(get admin /ready)
+    [ "$status" != 200 ] || break
+    sleep 0.1
+done
+[ "$status" = 200 ]
+ok $? '/ready'
+
+[ "$(cat "$run/nginx.pid" 2>/dev/null)" = "$pid" ]
+ok $? 'the launcher became nginx'
+
+get admin /server_info > /dev/null
+grep -q '"state": *"LIVE"' "$dir/out"
+ok $? '/server_info is LIVE'
+
+[ "$(get egress /)" = 404 ]
+ok $? 'a host that is no backend gets 404'
+
+[ "$(curl -s -m 5 -o "$dir/out" -w '%{http_code}' --http2-prior-knowledge \
+     --unix-socket "$dir/egress2" http://localhost/)" = 404 ]
+ok $? 'the same over HTTP/2'
+
+kill -QUIT "$pid"
+wait "$pid"
+ok $? 'SIGQUIT ends it with status 0'
+pid=
+
+[ -z "$(find "$run" -name nginx.pid)" ] && grep -q '"GET / HTTP/1.1" 404' \
+    "$dir/access.log"
+ok $? 'it wrote its access log and took its pid file along'
+
+echo "1..$n"
