@@ -58,9 +58,9 @@ ngx_mesh_json_get(ngx_mesh_json_t *object, const char *name)
 ngx_int_t
 ngx_mesh_json_integer(ngx_mesh_json_t *value, int64_t *n)
 {
-    u_char    *p, *last;
-    uint64_t   abs, max;
-    ngx_uint_t  negative;
+    u_char      *p, *last;
+    uint64_t     abs, max;
+    ngx_uint_t   negative;
 
     if (value->type != NGX_MESH_JSON_NUMBER || value->u.string.len == 0) {
         return NGX_ERROR;

@@ -60,8 +60,8 @@ mesh_unit_shape_run(ngx_mesh_unit_t *u, const ngx_mesh_shape_t *shape,
     ngx_int_t                rc;
     ngx_str_t                text;
     ngx_mesh_json_t         *value;
-    ngx_mesh_json_limits_t   limits = { 0, 0, 0, 0 };
     ngx_mesh_shape_walk_t    walk;
+    ngx_mesh_json_limits_t   limits = { 0, 0, 0, 0 };
 
     text.data = (u_char *) json;
     text.len = ngx_strlen(json);
