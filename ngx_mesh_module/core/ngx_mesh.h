@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * The core module: the mesh{} block and what every other room needs to know
+ * of it.  Configuration is made by the master at configuration time and is
+ * read-only afterwards.
+ */
+
+
+#ifndef _NGX_MESH_H_INCLUDED_
+#define _NGX_MESH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_mesh_compat.h"
+#include "ngx_mesh_document.h"
+#include "ngx_mesh_json.h"
+#include "ngx_mesh_model.h"
+#include "ngx_mesh_shm.h"
+
+
+#define NGX_MESH_VERSION           "0.1.0"
+
+#define NGX_MESH_MODULE            0x4853454d   /* "MESH" */
+#define NGX_MESH_CONF              0x02000000   /* in mesh{} */
+#define NGX_MESH_NODE_CONF         0x04000000   /* in virtual_node{} */
+#define NGX_MESH_ROUTER_CONF       0x08000000   /* in virtual_router{} */
+#define NGX_MESH_ROUTE_CONF        0x10000000   /* in route{} */
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  resource;        /* "virtualNode/order" */
+    ngx_mesh_resource_type_e   resource_type;
+    ngx_str_t                  resource_name;   /* "order" */
+
+    ngx_str_t                  control_plane;   /* "file:/path", or empty */
+    ngx_msec_t                 interval;
+    ngx_str_t                  state;           /* directory, or empty */
+
+    size_t                     zone_size;
+    size_t                     max_document;
+    ngx_mesh_shm_t            *shm;
+
+    ngx_str_t                  app_address;     /* literal, or empty */
+    ngx_uint_t                 lb_policy;       /* ngx_mesh_lb_policy_e */
+
+    ngx_uint_t                 keepalive;       /* idle, endpoint and worker */
+    ngx_msec_t                 keepalive_timeout;
+    ngx_uint_t                 keepalive_requests;
+    ngx_msec_t                 keepalive_time;
+
+    ngx_mesh_json_t           *tree;            /* of directives, or NULL */
+    ngx_str_t                  document;        /* the same as text */
+
+    u_char                    *file;            /* where mesh{} is */
+    ngx_uint_t                 line;
+} ngx_mesh_conf_t;
+
+
+/* the mesh{} block of a cycle, or NULL if it has none */
+ngx_mesh_conf_t *ngx_mesh_get_conf(ngx_cycle_t *cycle);
+
+/* how documents of this proxy are to be read; "log" must outlive the model */
+void ngx_mesh_loader_conf(ngx_mesh_conf_t *mcf, ngx_mesh_loader_conf_t *lc,
+    ngx_log_t *log);
+
+/*
+ * The tree and the text of the document that directives describe; called by
+ * the core when the configuration was read.  Errors are logged with file and
+ * line.
+ */
+ngx_int_t ngx_mesh_conf_document(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
+
+
+extern ngx_module_t  ngx_mesh_module;
+extern ngx_module_t  ngx_mesh_conf_module;
+
+
+#endif /* _NGX_MESH_H_INCLUDED_ */

@@ -1,0 +1,536 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * What stands in mesh{}.
+ *
+ * Settings of the proxy go to ngx_mesh_conf_t.  Resources written as directives
+ * are put into the same JSON tree that a mesh document becomes, each value with
+ * the file and line it was written in, so that one validation serves both and
+ * its errors name the place.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_mesh_conf.h"
+
+
+static char *ngx_mesh_conf_resource(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mesh_conf_control_plane(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mesh_conf_app_address(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mesh_conf_keepalive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_mesh_conf_mesh_spec(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+static ngx_conf_enum_t  ngx_mesh_conf_lb_policies[] = {
+    { ngx_string("round_robin"), NGX_MESH_ROUND_ROBIN },
+    { ngx_string("least_request"), NGX_MESH_LEAST_REQUEST },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_mesh_conf_commands[] = {
+
+    { ngx_string("resource"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_resource,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("control_plane"),
+      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_control_plane,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("state"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_state,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("zone"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("max_document_size"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, max_document),
+      NULL },
+
+    { ngx_string("app_address"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_app_address,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("lb_policy"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, lb_policy),
+      ngx_mesh_conf_lb_policies },
+
+    { ngx_string("keepalive"),
+      NGX_MESH_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_keepalive,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("egress_filter"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_mesh_spec,
+      0,
+      0,
+      "egressFilter\0type" },
+
+    { ngx_string("ip_preference"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_mesh_spec,
+      0,
+      0,
+      "serviceDiscovery\0ipPreference" },
+
+    { ngx_string("virtual_service"),
+      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_virtual_service,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("virtual_node"),
+      NGX_MESH_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_mesh_conf_virtual_node,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("virtual_router"),
+      NGX_MESH_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_mesh_conf_virtual_router,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("listener"),
+      NGX_MESH_NODE_CONF|NGX_MESH_ROUTER_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_listener,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("endpoint"),
+      NGX_MESH_NODE_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_endpoint,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("dns"),
+      NGX_MESH_NODE_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_dns,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("backend"),
+      NGX_MESH_NODE_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_backend,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("lb_policy"),
+      NGX_MESH_NODE_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_node_lb_policy,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("route"),
+      NGX_MESH_ROUTER_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE12,
+      ngx_mesh_conf_route,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("priority"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_priority,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("match"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_match,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("header"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE123,
+      ngx_mesh_conf_header,
+      0,
+      0,
+      "headers" },
+
+    { ngx_string("metadata"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE123,
+      ngx_mesh_conf_header,
+      0,
+      0,
+      "metadata" },
+
+    { ngx_string("query"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_query,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("target"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE123,
+      ngx_mesh_conf_target,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("timeout"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_timeout,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("retry"),
+      NGX_MESH_ROUTE_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_retry,
+      0,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_core_module_t  ngx_mesh_conf_module_ctx = {
+    ngx_string("mesh"),
+    NULL,
+    NULL
+};
+
+
+ngx_module_t  ngx_mesh_conf_module = {
+    NGX_MODULE_V1,
+    &ngx_mesh_conf_module_ctx,             /* module context */
+    ngx_mesh_conf_commands,                /* module directives */
+    NGX_MESH_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_mesh_conf_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->resource.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    mcf->resource = value[1];
+
+    if (ngx_strncmp(value[1].data, "virtualNode/", 12) == 0) {
+        mcf->resource_type = NGX_MESH_RESOURCE_VIRTUAL_NODE;
+        mcf->resource_name.data = value[1].data + 12;
+
+    } else if (ngx_strncmp(value[1].data, "virtualGateway/", 15) == 0) {
+        mcf->resource_type = NGX_MESH_RESOURCE_VIRTUAL_GATEWAY;
+        mcf->resource_name.data = value[1].data + 15;
+
+    } else {
+        return "must be \"virtualNode/NAME\" or \"virtualGateway/NAME\"";
+    }
+
+    mcf->resource_name.len = value[1].data + value[1].len
+                             - mcf->resource_name.data;
+
+    if (mcf->resource_name.len == 0 || mcf->resource_name.len > 255) {
+        return "must be \"virtualNode/NAME\" or \"virtualGateway/NAME\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mesh_conf_control_plane(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_str_t  *value, s;
+
+    if (mcf->control_plane.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "file:/", 6) != 0) {
+        return "must be \"file:\" and an absolute path";
+    }
+
+    mcf->control_plane = value[1];
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "interval=", 9) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = value[2].data + 9;
+    s.len = value[2].len - 9;
+
+    mcf->interval = ngx_parse_time(&s, 0);
+
+    if (mcf->interval == (ngx_msec_t) NGX_ERROR || mcf->interval < 10) {
+        return "has an invalid \"interval\", it must be at least 10ms";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->state.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->state = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &mcf->state, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mesh_conf_app_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_str_t   *value;
+    ngx_addr_t   addr;
+
+    if (mcf->app_address.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_parse_addr(cf->pool, &addr, value[1].data, value[1].len)
+        != NGX_OK)
+    {
+        return "must be an IP address without a port";
+    }
+
+    mcf->app_address = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mesh_conf_keepalive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (mcf->keepalive != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+    if (n == NGX_ERROR) {
+        return "has an invalid number of connections";
+    }
+
+    mcf->keepalive = n;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "timeout=", 8) == 0) {
+            s.data = value[i].data + 8;
+            s.len = value[i].len - 8;
+
+            mcf->keepalive_timeout = ngx_parse_time(&s, 0);
+
+            if (mcf->keepalive_timeout == (ngx_msec_t) NGX_ERROR) {
+                return "has an invalid \"timeout\"";
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "time=", 5) == 0) {
+            s.data = value[i].data + 5;
+            s.len = value[i].len - 5;
+
+            mcf->keepalive_time = ngx_parse_time(&s, 0);
+
+            if (mcf->keepalive_time == (ngx_msec_t) NGX_ERROR) {
+                return "has an invalid \"time\"";
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "requests=", 9) == 0) {
+            n = ngx_atoi(value[i].data + 9, value[i].len - 9);
+
+            if (n == NGX_ERROR || n == 0) {
+                return "has an invalid \"requests\"";
+            }
+
+            mcf->keepalive_requests = n;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* "post" is two names: a structure of MeshSpec and its only member */
+
+static char *
+ngx_mesh_conf_mesh_spec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mesh_conf_t  *mcf = conf;
+
+    const char       *outer;
+    ngx_str_t        *value;
+    ngx_mesh_json_t  *tree, *spec;
+
+    outer = cmd->post;
+    value = cf->args->elts;
+
+    tree = ngx_mesh_conf_tree(cf, mcf);
+    if (tree == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    spec = ngx_mesh_json_get(ngx_mesh_json_get(tree, "mesh"), "spec");
+
+    if (ngx_mesh_json_get(spec, outer)) {
+        return "is duplicate";
+    }
+
+    spec = ngx_mesh_conf_add(cf, spec, outer, NGX_MESH_JSON_OBJECT);
+    if (spec == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_mesh_conf_add_string(cf, spec, outer + ngx_strlen(outer) + 1,
+                                    &value[1]);
+}
+
+
+ngx_int_t
+ngx_mesh_conf_document(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
+{
+    ngx_int_t                rc;
+    ngx_mesh_loader_t       *ld;
+    ngx_mesh_loader_conf_t   lc;
+    ngx_mesh_json_source_t  *source;
+
+    if (mcf->tree == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_mesh_loader_conf(mcf, &lc, cycle->log);
+
+    ld = ngx_mesh_loader_create_tree(&lc, mcf->tree);
+    if (ld == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_mesh_loader_step(ld, 0);
+
+    if (rc != NGX_OK) {
+        source = ngx_mesh_loader_error_source(ld);
+
+        if (source) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V in %V:%ui",
+                          ngx_mesh_loader_error(ld), &source->file,
+                          source->line);
+
+        } else {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V in %s:%ui",
+                          ngx_mesh_loader_error(ld), mcf->file, mcf->line);
+        }
+    }
+
+    ngx_mesh_loader_free(ld);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_mesh_json_print(cycle->pool, mcf->tree, &mcf->document);
+}

@@ -1,0 +1,143 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * What the processes of one nginx share: the document in force, what became of
+ * the last one, and a state row for each endpoint.
+ *
+ * The document and the tables change under the slab mutex only.  Counters and
+ * the sequence number are atomics, read and written without it.  Everything
+ * survives a reload; a binary upgrade starts with an empty zone, which the
+ * last-known-good file fills.
+ */
+
+
+#ifndef _NGX_MESH_SHM_H_INCLUDED_
+#define _NGX_MESH_SHM_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_MESH_SHM_VERSION_LEN  128
+#define NGX_MESH_SHM_REASON_LEN   512
+#define NGX_MESH_SHM_NO_ROW       ((uint32_t) -1)
+
+
+typedef enum {
+    NGX_MESH_SOURCE_NONE = 0,
+    NGX_MESH_SOURCE_DIRECTIVES,
+    NGX_MESH_SOURCE_FILE,
+    NGX_MESH_SOURCE_LAST_KNOWN_GOOD
+} ngx_mesh_source_e;
+
+
+/* what operators see about configuration; copied out under the mutex */
+
+typedef struct {
+    ngx_atomic_uint_t        seq;           /* 0: no document yet */
+    ngx_mesh_source_e        source;
+    size_t                   size;          /* of the document */
+    time_t                   applied;
+    ngx_uint_t               rejections;    /* since the zone was made */
+    time_t                   rejected;      /* the last one, 0: none */
+    u_char                   version[NGX_MESH_SHM_VERSION_LEN];
+    u_char                   rejected_version[NGX_MESH_SHM_VERSION_LEN];
+    u_char                   reason[NGX_MESH_SHM_REASON_LEN];
+    u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
+} ngx_mesh_shm_status_t;
+
+
+/* state of one endpoint, on a cache line of its own */
+
+typedef struct {
+    uint64_t                 key;           /* 0: free; under the mutex */
+    uint32_t                 next;          /* in the bucket or free list */
+    uint32_t                 seq;           /* last document that had it */
+    ngx_atomic_t             in_flight;
+    ngx_atomic_t             requests;
+    ngx_atomic_t             connect_failures;
+    ngx_atomic_t             connections;   /* opened */
+    ngx_atomic_t             idle;
+    ngx_atomic_t             spare;
+} ngx_mesh_row_t;
+
+
+typedef struct ngx_mesh_shm_s  ngx_mesh_shm_t;
+
+
+/* declares the zone "name" of "size" bytes; NULL after an error was logged */
+ngx_mesh_shm_t *ngx_mesh_shm_add(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size);
+
+/*
+ * A handle in "pool" on a slab pool that is ready, with the tables made if
+ * they are not there yet; for memory that is not a zone of nginx (tests).
+ */
+ngx_mesh_shm_t *ngx_mesh_shm_attach(ngx_pool_t *pool,
+    ngx_slab_pool_t *shpool);
+
+/* the sequence number of the document in force: one atomic read; 0: none */
+ngx_atomic_uint_t ngx_mesh_shm_seq(ngx_mesh_shm_t *shm);
+
+/*
+ * Puts "text" in force as the next document.  With "only_first", does nothing
+ * and returns NGX_DECLINED if there is a document already.  NGX_ABORT: does
+ * not fit into the zone, which has to hold two documents at a time, so that
+ * one of more than half the zone is never taken; nothing was changed.  "seq"
+ * is the new number, set with NGX_OK only.
+ */
+ngx_int_t ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text,
+    ngx_str_t *version, ngx_mesh_source_e source, ngx_uint_t only_first,
+    ngx_atomic_uint_t *seq);
+
+/*
+ * A copy of the document in force, allocated with ngx_alloc() and to be freed
+ * by the caller with ngx_free().  NGX_DECLINED: there is none.
+ */
+ngx_int_t ngx_mesh_shm_document(ngx_mesh_shm_t *shm, ngx_str_t *text,
+    ngx_atomic_uint_t *seq, ngx_log_t *log);
+
+/* the document "seq", if still in force, was seen to be what "source" has */
+void ngx_mesh_shm_confirm(ngx_mesh_shm_t *shm, ngx_atomic_uint_t seq,
+    ngx_mesh_source_e source);
+
+/* records that a document was refused */
+void ngx_mesh_shm_reject(ngx_mesh_shm_t *shm, ngx_str_t *version,
+    ngx_str_t *reason);
+
+/* records (or clears, with an empty one) why the source cannot be read */
+void ngx_mesh_shm_source_error(ngx_mesh_shm_t *shm, ngx_str_t *reason);
+
+void ngx_mesh_shm_status(ngx_mesh_shm_t *shm, ngx_mesh_shm_status_t *status);
+
+
+/*
+ * Rows.  ngx_mesh_shm_rows() finds or makes the rows of "n" keys and writes
+ * their indices; a key that finds no room gets NGX_MESH_SHM_NO_ROW (the
+ * endpoint works, without shared counts).  Rows not named by the documents of
+ * the last minutes and with nothing in flight are reused.
+ */
+void ngx_mesh_shm_rows(ngx_mesh_shm_t *shm, ngx_atomic_uint_t seq,
+    const uint64_t *keys, uint32_t *rows, ngx_uint_t n);
+
+/* the row if it still is the one of "key", else NULL */
+ngx_mesh_row_t *ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row,
+    uint64_t key);
+
+/*
+ * In-flight counts.  Each worker also remembers its own share, so that the
+ * count of a worker that crashed is taken back when its successor starts.
+ */
+void ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key);
+void ngx_mesh_shm_leave(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key);
+
+/* to be called by each worker once, before and after it serves requests */
+void ngx_mesh_shm_init_worker(ngx_mesh_shm_t *shm, ngx_log_t *log);
+void ngx_mesh_shm_exit_worker(ngx_mesh_shm_t *shm);
+
+
+#endif /* _NGX_MESH_SHM_H_INCLUDED_ */

@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/* What the files of the HTTP glue know of each other. */
+
+
+#ifndef _NGX_HTTP_MESH_H_INCLUDED_
+#define _NGX_HTTP_MESH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_mesh.h"
+#include "ngx_mesh_snapshot.h"
+
+
+typedef enum {
+    NGX_HTTP_MESH_NONE = 0,
+    NGX_HTTP_MESH_EGRESS,
+    NGX_HTTP_MESH_INGRESS
+} ngx_http_mesh_direction_e;
+
+
+/* Envoy's response flags, bits of ngx_http_mesh_ctx_t.flags */
+
+#define NGX_HTTP_MESH_NR  0x0001    /* no route */
+#define NGX_HTTP_MESH_UH  0x0002    /* no healthy upstream */
+#define NGX_HTTP_MESH_UF  0x0004    /* upstream connection failure */
+#define NGX_HTTP_MESH_UC  0x0008    /* upstream connection termination */
+#define NGX_HTTP_MESH_UT  0x0010    /* upstream request timeout */
+#define NGX_HTTP_MESH_UO  0x0020    /* upstream overflow */
+#define NGX_HTTP_MESH_NC  0x0040    /* no cluster: nothing to send it to */
+#define NGX_HTTP_MESH_DC  0x0080    /* downstream connection termination */
+
+
+typedef struct {
+    ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
+    ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
+    ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
+} ngx_http_mesh_main_conf_t;
+
+
+/* a server{} with mesh_pass, and a socket that leads to one */
+
+typedef struct {
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_mesh_direction_e      direction;
+} ngx_http_mesh_server_t;
+
+typedef struct {
+    ngx_str_t                      addr;
+    ngx_http_mesh_direction_e      direction;
+} ngx_http_mesh_listener_t;
+
+
+typedef struct {
+    ngx_http_mesh_direction_e      direction;
+    in_port_t                      port;        /* 0: from the request */
+    ngx_http_handler_pt            proxy;       /* of nginx's modules */
+    ngx_http_handler_pt            grpc;        /* NULL: built without */
+    ngx_http_mesh_main_conf_t     *main;
+} ngx_http_mesh_loc_conf_t;
+
+
+typedef struct {
+    ngx_mesh_snapshot_t           *snapshot;    /* held by r->pool */
+    ngx_mesh_virtual_service_t    *service;
+    ngx_mesh_route_t              *route;
+    ngx_mesh_cluster_t            *cluster;
+    ngx_mesh_endpoint_t           *endpoint;    /* of the last attempt */
+
+    ngx_http_request_t            *request;
+    uint32_t                      *tried;       /* endpoints that failed */
+    ngx_uint_t                     ntried;
+
+    unsigned                       direction:2; /* ngx_http_mesh_direction_e */
+    unsigned                       busy:1;      /* counted as in flight */
+    unsigned                       connected:1; /* the last attempt was */
+    unsigned                       grpc:1;      /* the client speaks gRPC */
+    ngx_uint_t                     flags;
+} ngx_http_mesh_ctx_t;
+
+
+/* --- ngx_http_mesh_pass.c --- */
+
+/* content handler of locations with mesh_pass */
+ngx_int_t ngx_http_mesh_handler(ngx_http_request_t *r);
+
+/*
+ * The authority the client asked for: of an absolute request target, which
+ * counts more than Host (RFC 9112, 3.2.2), else of the Host header; may have a
+ * port, empty if there is none.
+ */
+void ngx_http_mesh_host(ngx_http_request_t *r, ngx_str_t *host);
+
+
+/* --- ngx_http_mesh_upstream.c --- */
+
+/* sets the implicit upstream up; peer.init_upstream of it */
+ngx_int_t ngx_http_mesh_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
+ngx_int_t ngx_http_mesh_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+
+
+/* --- ngx_http_mesh_reply.c --- */
+
+/*
+ * Answers in the proxy's own name: a status and a text, or for gRPC clients
+ * the mapped grpc-status in a 200 without body.  Returns what a content
+ * handler returns.
+ */
+ngx_int_t ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_uint_t status, ngx_uint_t flag, ngx_str_t *text);
+
+
+/* --- ngx_http_mesh_variables.c --- */
+
+ngx_int_t ngx_http_mesh_add_variables(ngx_conf_t *cf);
+
+
+/* --- ngx_http_mesh_admin.c --- */
+
+ngx_int_t ngx_http_mesh_admin_handler(ngx_http_request_t *r);
+
+
+extern ngx_module_t  ngx_http_mesh_module;
+
+
+#endif /* _NGX_HTTP_MESH_H_INCLUDED_ */

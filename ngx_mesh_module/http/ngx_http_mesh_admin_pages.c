@@ -1,0 +1,370 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/* The larger admin pages: /server_info, /config_dump, /clusters. */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh_admin.h"
+#include "ngx_mesh_idle.h"
+
+
+static void ngx_http_mesh_admin_status(ngx_http_mesh_admin_t *a,
+    ngx_mesh_shm_status_t *st);
+static void ngx_http_mesh_admin_member(ngx_http_mesh_admin_t *a,
+    const char *indent, const char *name, u_char *data, size_t len);
+static void ngx_http_mesh_admin_time(ngx_http_mesh_admin_t *a,
+    const char *indent, const char *name, time_t sec);
+static ngx_int_t ngx_http_mesh_admin_document(ngx_http_mesh_admin_t *a);
+static void ngx_http_mesh_admin_free(void *data);
+static void ngx_http_mesh_admin_cluster_name(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, u_char *name, size_t size);
+static void ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster);
+static void ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep);
+
+
+static const char  *ngx_http_mesh_admin_sources[] = {
+    "none", "directives", "file", "last-known-good"
+};
+
+static const char  *ngx_http_mesh_admin_protocols[] = {
+    "http", "http2", "grpc", "tcp"
+};
+
+
+ngx_int_t
+ngx_http_mesh_admin_server_info(ngx_http_mesh_admin_t *a)
+{
+    ngx_str_t              *version;
+    ngx_mesh_shm_status_t   st;
+
+    ngx_mesh_shm_status(a->conf->shm, &st);
+
+    ngx_http_mesh_admin_print(a, "{\n");
+    ngx_http_mesh_admin_print(a, "    \"version\": \"%s\",\n",
+                              "nginx-mesh/" NGX_MESH_VERSION " " NGINX_VER);
+
+    /* health checks of task definitions look for this line */
+
+    ngx_http_mesh_admin_print(a, "    \"state\": \"%s\",\n",
+                              a->snapshot ? "LIVE" : "INITIALIZING");
+
+    ngx_http_mesh_admin_member(a, "    ", "mesh", a->conf->name.data,
+                               a->conf->name.len);
+    ngx_http_mesh_admin_member(a, "    ", "resource", a->conf->resource.data,
+                               a->conf->resource.len);
+
+    ngx_http_mesh_admin_print(a, "    \"worker\": {\n");
+
+    if (a->snapshot) {
+        version = &a->snapshot->model->version;
+        ngx_http_mesh_admin_member(a, "        ", "version", version->data,
+                                   version->len);
+    }
+
+    ngx_http_mesh_admin_print(a, "        \"number\": %ui,\n"
+                                 "        \"pid\": %P,\n"
+                                 "        \"snapshots\": %ui,\n"
+                                 "        \"idle_connections\": %ui\n"
+                                 "    },\n",
+                              ngx_worker, ngx_pid,
+                              ngx_mesh_snapshot_count(),
+                              ngx_mesh_idle_count());
+
+    ngx_http_mesh_admin_status(a, &st);
+
+    ngx_http_mesh_admin_print(a, "\n}\n");
+
+    return NGX_OK;
+}
+
+
+/* "config": {...}, what is in force and what was refused */
+
+static void
+ngx_http_mesh_admin_status(ngx_http_mesh_admin_t *a,
+    ngx_mesh_shm_status_t *st)
+{
+    ngx_http_mesh_admin_print(a, "    \"config\": {\n");
+
+    ngx_http_mesh_admin_member(a, "        ", "version", st->version,
+                               ngx_strlen(st->version));
+    ngx_http_mesh_admin_print(a, "        \"source\": \"%s\",\n",
+                              ngx_http_mesh_admin_sources[st->source]);
+    ngx_http_mesh_admin_member(a, "        ", "control_plane",
+                               a->conf->control_plane.data,
+                               a->conf->control_plane.len);
+    ngx_http_mesh_admin_time(a, "        ", "applied", st->applied);
+
+    if (st->source_error[0]) {
+        ngx_http_mesh_admin_member(a, "        ", "source_error",
+                                   st->source_error,
+                                   ngx_strlen(st->source_error));
+    }
+
+    if (st->rejected) {
+        ngx_http_mesh_admin_print(a, "        \"rejected\": {\n");
+        ngx_http_mesh_admin_member(a, "            ", "version",
+                                   st->rejected_version,
+                                   ngx_strlen(st->rejected_version));
+        ngx_http_mesh_admin_member(a, "            ", "reason", st->reason,
+                                   ngx_strlen(st->reason));
+        ngx_http_mesh_admin_time(a, "            ", "time", st->rejected);
+        ngx_http_mesh_admin_print(a, "            \"count\": %ui\n"
+                                     "        },\n", st->rejections);
+    }
+
+    ngx_http_mesh_admin_print(a, "        \"sequence\": %uA,\n"
+                                 "        \"bytes\": %uz\n"
+                                 "    }", st->seq, st->size);
+}
+
+
+/* "name": "value", with the value escaped */
+
+static void
+ngx_http_mesh_admin_member(ngx_http_mesh_admin_t *a, const char *indent,
+    const char *name, u_char *data, size_t len)
+{
+    size_t  escaped;
+
+    ngx_http_mesh_admin_print(a, "%s\"%s\": \"", indent, name);
+
+    escaped = len + ngx_escape_json(NULL, data, len);
+
+    if (a->buf->end - a->buf->last > (ssize_t) escaped) {
+        a->buf->last = (u_char *) ngx_escape_json(a->buf->last, data, len);
+    }
+
+    ngx_http_mesh_admin_print(a, "\",\n");
+}
+
+
+static void
+ngx_http_mesh_admin_time(ngx_http_mesh_admin_t *a, const char *indent,
+    const char *name, time_t sec)
+{
+    ngx_tm_t  tm;
+
+    if (sec == 0) {
+        return;
+    }
+
+    ngx_gmtime(sec, &tm);
+
+    ngx_http_mesh_admin_print(a, "%s\"%s\": "
+                                 "\"%4d-%02d-%02dT%02d:%02d:%02dZ\",\n",
+                              indent, name, tm.ngx_tm_year, tm.ngx_tm_mon,
+                              tm.ngx_tm_mday, tm.ngx_tm_hour, tm.ngx_tm_min,
+                              tm.ngx_tm_sec);
+}
+
+
+/*
+ * The document as the worker got it.  It holds paths and names of certificates
+ * and keys, never their contents.
+ */
+
+ngx_int_t
+ngx_http_mesh_admin_config_dump(ngx_http_mesh_admin_t *a)
+{
+    ngx_mesh_shm_status_t  st;
+
+    ngx_mesh_shm_status(a->conf->shm, &st);
+
+    ngx_http_mesh_admin_print(a, "{\n");
+    ngx_http_mesh_admin_member(a, "    ", "mesh", a->conf->name.data,
+                               a->conf->name.len);
+    ngx_http_mesh_admin_member(a, "    ", "resource", a->conf->resource.data,
+                               a->conf->resource.len);
+    ngx_http_mesh_admin_status(a, &st);
+    ngx_http_mesh_admin_print(a, ",\n    \"document\": ");
+
+    if (ngx_http_mesh_admin_document(a) != NGX_OK) {
+        ngx_http_mesh_admin_print(a, "null\n}\n");
+    }
+
+    return NGX_OK;
+}
+
+
+/* the copy goes out as it is, behind what was printed */
+
+static ngx_int_t
+ngx_http_mesh_admin_document(ngx_http_mesh_admin_t *a)
+{
+    ngx_str_t            text;
+    ngx_pool_t          *pool;
+    ngx_chain_t         *out;
+    ngx_atomic_uint_t    seq;
+    ngx_pool_cleanup_t  *cln;
+
+    static u_char  end[] = "\n}\n";
+
+    pool = a->request->pool;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    out = ngx_pcalloc(pool, 2 * sizeof(ngx_chain_t));
+
+    if (cln == NULL || out == NULL) {
+        return NGX_ERROR;
+    }
+
+    out[0].buf = ngx_calloc_buf(pool);
+    out[1].buf = ngx_calloc_buf(pool);
+
+    if (out[0].buf == NULL || out[1].buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_mesh_shm_document(a->conf->shm, &text, &seq,
+                              a->request->connection->log)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    cln->handler = ngx_http_mesh_admin_free;
+    cln->data = text.data;
+
+    out[0].buf->pos = text.data;
+    out[0].buf->last = text.data + text.len;
+    out[0].buf->memory = 1;
+    out[0].next = &out[1];
+
+    out[1].buf->pos = end;
+    out[1].buf->last = end + sizeof(end) - 1;
+    out[1].buf->memory = 1;
+
+    a->tail = out;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mesh_admin_free(void *data)
+{
+    ngx_free(data);
+}
+
+
+/*
+ * Lines as Envoy prints them: cluster::name::value for a cluster and
+ * cluster::address::name::value for an endpoint.
+ */
+
+ngx_int_t
+ngx_http_mesh_admin_clusters(ngx_http_mesh_admin_t *a)
+{
+    ngx_mesh_model_t         *model;
+    ngx_mesh_cluster_t       *cluster;
+    ngx_mesh_virtual_node_t  *node;
+
+    if (a->snapshot == NULL) {
+        return NGX_OK;
+    }
+
+    model = a->snapshot->model;
+
+    if (a->node == model->nnodes) {
+        return NGX_OK;
+    }
+
+    node = &model->nodes[a->node];
+
+    if (a->listener == node->listeners.nelts) {
+        a->node++;
+        a->listener = 0;
+        return NGX_AGAIN;
+    }
+
+    cluster = &node->clusters[a->listener];
+
+    if (a->endpoint == 0) {
+        ngx_http_mesh_admin_cluster(a, cluster);
+    }
+
+    if (a->endpoint < cluster->nendpoints) {
+        ngx_http_mesh_admin_endpoint(a, cluster,
+                                     &cluster->endpoints[a->endpoint]);
+        a->endpoint++;
+    }
+
+    if (a->endpoint >= cluster->nendpoints) {
+        a->listener++;
+        a->endpoint = 0;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_mesh_admin_cluster_name(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, u_char *name, size_t size)
+{
+    const char  *protocol;
+
+    protocol = ngx_http_mesh_admin_protocols[cluster->listener->protocol];
+
+    ngx_slprintf(name, name + size, "cds_egress_%V_%V_%s_%ui%Z",
+                 &a->snapshot->model->mesh_name, &cluster->node->name,
+                 protocol, (ngx_uint_t) cluster->listener->port);
+}
+
+
+static void
+ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster)
+{
+    u_char  name[640];
+
+    ngx_http_mesh_admin_cluster_name(a, cluster, name, sizeof(name));
+
+    ngx_http_mesh_admin_print(a, "%s::lb_policy::%s\n", name,
+                              cluster->lb_policy == NGX_MESH_LEAST_REQUEST
+                              ? "LEAST_REQUEST" : "ROUND_ROBIN");
+    ngx_http_mesh_admin_print(a, "%s::membership_total::%uD\n"
+                                 "%s::membership_healthy::%uD\n",
+                              name, cluster->nendpoints, name,
+                              cluster->neligible);
+}
+
+
+static void
+ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep)
+{
+    u_char           name[640];
+    ngx_mesh_row_t  *row, none;
+
+    ngx_http_mesh_admin_cluster_name(a, cluster, name, sizeof(name));
+
+    row = ngx_mesh_shm_row(a->conf->shm, ep->row, ep->key);
+
+    if (row == NULL) {
+        ngx_memzero(&none, sizeof(ngx_mesh_row_t));
+        row = &none;
+    }
+
+    ngx_http_mesh_admin_print(a, "%s::%V::cx_connect_fail::%uA\n", name,
+                              &ep->name, row->connect_failures);
+    ngx_http_mesh_admin_print(a, "%s::%V::rq_active::%uA\n", name,
+                              &ep->name, row->in_flight);
+    ngx_http_mesh_admin_print(a, "%s::%V::rq_total::%uA\n", name,
+                              &ep->name, row->requests);
+    ngx_http_mesh_admin_print(a, "%s::%V::health_flags::%s\n", name,
+                              &ep->name,
+                              ep->health == NGX_MESH_UNHEALTHY
+                              ? "/failed_eds_health" : "healthy");
+    ngx_http_mesh_admin_print(a, "%s::%V::zone::%V\n", name, &ep->name,
+                              &ep->zone);
+}

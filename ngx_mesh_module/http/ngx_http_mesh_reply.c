@@ -1,0 +1,368 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * Answers that the proxy gives in its own name, as Envoy words them.
+ *
+ * Before anything was proxied the handler answers directly.  When attempts
+ * failed, nginx's upstream module ends the request with 502 or 504 and its own
+ * page: a header filter puts the status, the headers and the text of the mesh
+ * in their place.  Answers of the application pass untouched, and so does
+ * whatever "error_page" sends instead, since that clears the request's context.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+
+
+static ngx_int_t ngx_http_mesh_filter_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mesh_send(ngx_http_request_t *r, ngx_str_t *text);
+static ngx_int_t ngx_http_mesh_reply_headers(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_uint_t status, ngx_str_t *text);
+static ngx_int_t ngx_http_mesh_grpc_headers(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *text);
+static ngx_uint_t ngx_http_mesh_grpc_status(ngx_uint_t status);
+static ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_mesh_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_mesh_failure(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_str_t *text);
+
+
+static ngx_http_module_t  ngx_http_mesh_filter_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_mesh_filter_init,             /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+/* a module of its own: filters have a place in nginx's order of modules */
+
+ngx_module_t  ngx_http_mesh_filter_module = {
+    NGX_MODULE_V1,
+    &ngx_http_mesh_filter_module_ctx,      /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+/* where no location has mesh_pass, nothing is installed */
+
+static ngx_int_t
+ngx_http_mesh_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_mesh_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mesh_module);
+
+    if (mmcf->upstream) {
+        ngx_http_next_header_filter = ngx_http_top_header_filter;
+        ngx_http_top_header_filter = ngx_http_mesh_header_filter;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_uint_t status, ngx_uint_t flag, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+
+    ctx->flags |= flag;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_mesh_reply_headers(r, ctx, status, text) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_mesh_send(r, ctx->grpc ? NULL : text);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_send(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (text && text->len) {
+        b->pos = text->data;
+        b->last = text->data + text->len;
+        b->memory = 1;
+    }
+
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_reply_headers(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_uint_t status, ngx_str_t *text)
+{
+    ngx_http_clear_location(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+
+    r->headers_out.status_line.len = 0;
+    r->headers_out.content_length_n = text ? text->len : 0;
+
+    if (r->headers_out.content_length) {
+        r->headers_out.content_length->hash = 0;
+        r->headers_out.content_length = NULL;
+    }
+
+    if (ctx->grpc) {
+        return ngx_http_mesh_grpc_headers(r, status, text);
+    }
+
+    r->headers_out.status = status;
+
+    if (text && text->len) {
+        ngx_str_set(&r->headers_out.content_type, "text/plain");
+
+    } else {
+        ngx_str_null(&r->headers_out.content_type);
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return NGX_OK;
+}
+
+
+/* Envoy: a 200 with grpc-status in the headers and no body ("trailers-only") */
+
+static ngx_int_t
+ngx_http_mesh_grpc_headers(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *text)
+{
+    ngx_str_t  value;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = 0;
+
+    ngx_str_set(&r->headers_out.content_type, "application/grpc");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui",
+                            ngx_http_mesh_grpc_status(status))
+                - value.data;
+
+    if (ngx_http_mesh_add_header(r, "grpc-status", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text == NULL || text->len == 0) {
+        return NGX_OK;
+    }
+
+    /* texts of ours need no percent-encoding, but for the end of line */
+
+    value = *text;
+
+    if (value.data[value.len - 1] == '\n') {
+        value.len--;
+    }
+
+    return ngx_http_mesh_add_header(r, "grpc-message", &value);
+}
+
+
+/* gRPC over HTTP/2, and Envoy's Grpc::Utility::httpToGrpcStatus */
+
+static ngx_uint_t
+ngx_http_mesh_grpc_status(ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return 13;                              /* internal */
+
+    case NGX_HTTP_UNAUTHORIZED:
+        return 16;                              /* unauthenticated */
+
+    case NGX_HTTP_FORBIDDEN:
+        return 7;                               /* permission denied */
+
+    case NGX_HTTP_NOT_FOUND:
+        return 12;                              /* unimplemented */
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_BAD_GATEWAY:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return 14;                              /* unavailable */
+
+    default:
+        return 2;                               /* unknown */
+    }
+}
+
+
+static ngx_int_t
+ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->lowcase_key = (u_char *) name;
+    h->value = *value;
+    ngx_mesh_table_elt_end(h);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    ngx_uint_t            status;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    /* err_status tells nginx's own answer from one that is passed on */
+
+    if (r->err_status == 0 || r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+
+    if (ctx == NULL || r->upstream == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    status = ngx_http_mesh_failure(r, ctx, &text);
+
+    if (status == 0) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    r->err_status = status;
+
+    if (ngx_http_mesh_reply_headers(r, ctx, status, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->grpc) {
+        r->err_status = NGX_HTTP_OK;
+    }
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    /* the page that nginx has prepared is not to follow */
+
+    r->header_only = 1;
+
+    return ngx_http_mesh_send(r, ctx->grpc ? NULL : &text);
+}
+
+
+/*
+ * What Envoy answers for a failed attempt; 0 if this is not one.  "text" points
+ * to static memory.
+ */
+
+static ngx_uint_t
+ngx_http_mesh_failure(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_str_t *text)
+{
+    if (r->headers_out.status != NGX_HTTP_BAD_GATEWAY
+        && r->headers_out.status != NGX_HTTP_GATEWAY_TIME_OUT)
+    {
+        return 0;
+    }
+
+    if (ctx->flags & NGX_HTTP_MESH_UH) {
+        ngx_str_set(text, "no healthy upstream");
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (ctx->flags & NGX_HTTP_MESH_UF) {
+        ngx_str_set(text, "upstream connect error or disconnect/reset before "
+                          "headers. reset reason: connection failure");
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_GATEWAY_TIME_OUT) {
+        ctx->flags = NGX_HTTP_MESH_UT;
+        ngx_str_set(text, "upstream request timeout");
+        return NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+
+    ctx->flags = NGX_HTTP_MESH_UC;
+    ngx_str_set(text, "upstream connect error or disconnect/reset before "
+                      "headers. reset reason: connection termination");
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}

@@ -1,0 +1,354 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * The balancer of the implicit upstream: asks the core for an endpoint, looks
+ * for an idle connection to it, and reports back what became of the attempt.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+#include "ngx_mesh_balance.h"
+#include "ngx_mesh_idle.h"
+
+
+/*
+ * Attempts of one request: the first and two more, as many as App Mesh's
+ * default retry policy makes.
+ */
+#define NGX_HTTP_MESH_TRIES  3
+
+
+static ngx_int_t ngx_http_mesh_get_peer(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state);
+static ngx_int_t ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc,
+    ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc,
+    ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc,
+    ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_idle_key_t *key);
+static ngx_uint_t ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep);
+static void ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_leave(void *data);
+static ngx_mesh_shm_t *ngx_http_mesh_shm(void);
+#if (NGX_HTTP_SSL)
+static ngx_int_t ngx_http_mesh_set_session(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_mesh_save_session(ngx_peer_connection_t *pc, void *data);
+#endif
+
+
+ngx_int_t
+ngx_http_mesh_init_upstream(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *us)
+{
+    us->peer.init = ngx_http_mesh_init_peer;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mesh_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_http_upstream_t  *u;
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+
+    if (ctx == NULL || ctx->cluster == NULL) {
+
+        /* "proxy_pass http://nginx-mesh" outside of mesh_pass */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream \"%V\" is for \"mesh_pass\" only", &us->host);
+        return NGX_ERROR;
+    }
+
+    /* an attempt that is cut off without free() must not stay counted */
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_mesh_leave;
+    cln->data = ctx;
+
+    u = r->upstream;
+
+    u->peer.data = ctx;
+    u->peer.get = ngx_http_mesh_get_peer;
+    u->peer.free = ngx_http_mesh_free_peer;
+    u->peer.tries = ngx_min(ctx->cluster->neligible, NGX_HTTP_MESH_TRIES);
+
+#if (NGX_HTTP_SSL)
+    /* called without a check for NULL when sessions are reused */
+    u->peer.set_session = ngx_http_mesh_set_session;
+    u->peer.save_session = ngx_http_mesh_save_session;
+#endif
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_mesh_ctx_t *ctx = data;
+
+    ngx_mesh_balance_t    b;
+    ngx_mesh_endpoint_t  *ep;
+
+    b.load = ngx_http_mesh_load;
+    b.data = ngx_http_mesh_shm();
+    b.random[0] = 0;
+    b.random[1] = 0;
+    b.tried = ctx->tried;
+    b.ntried = ctx->ntried;
+
+    if (ctx->cluster->lb_policy == NGX_MESH_LEAST_REQUEST) {
+        b.random[0] = (uint32_t) ngx_random();
+        b.random[1] = (uint32_t) ngx_random();
+    }
+
+    ep = ngx_mesh_balance(ctx->cluster, &b);
+
+    if (ep == NULL) {
+        ctx->flags |= NGX_HTTP_MESH_UH;
+        pc->name = &ctx->cluster->node->name;
+        return NGX_BUSY;
+    }
+
+    ctx->endpoint = ep;
+    ctx->connected = 0;
+    ctx->flags = 0;
+
+    pc->sockaddr = ep->sockaddr;
+    pc->socklen = ep->socklen;
+    pc->name = &ep->name;
+    pc->cached = 0;
+    pc->connection = NULL;
+
+    ngx_http_mesh_enter(ctx);
+
+    /* a connection bound to an address of its own is not for others */
+
+    if (pc->local == NULL && ngx_http_mesh_idle_peer(pc, ctx) == NGX_OK) {
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_connection_t     *c;
+    ngx_mesh_idle_key_t   key;
+
+    ngx_http_mesh_idle_key(ctx, &key);
+
+    c = ngx_mesh_idle_get(&key, pc->log);
+    if (c == NULL) {
+        return NGX_DECLINED;
+    }
+
+    pc->connection = c;
+    pc->cached = 1;
+
+    return NGX_OK;
+}
+
+
+/* called once for each get() that gave an address */
+
+static void
+ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_mesh_ctx_t *ctx = data;
+
+    ngx_http_upstream_t  *u;
+
+    ngx_http_mesh_leave(ctx);
+
+    /*
+     * connect_time is set before the result of connect() is known, and
+     * request_sent may be left over from the attempt before: both are needed
+     */
+
+    u = ctx->request->upstream;
+    ctx->connected = u->request_sent
+                     && u->state->connect_time != (ngx_msec_t) -1;
+
+    if (state & NGX_PEER_FAILED) {
+        ngx_http_mesh_failed_peer(pc, ctx);
+
+    } else {
+        ngx_http_mesh_keep_peer(pc, ctx);
+    }
+
+    if (pc->tries) {
+        pc->tries--;
+    }
+}
+
+
+static void
+ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
+{
+    uint32_t             *tried;
+    ngx_mesh_row_t       *row;
+    ngx_mesh_idle_key_t   key;
+
+    if (pc->cached) {
+
+        /*
+         * The peer closed a connection that was idle: this says nothing about
+         * the endpoint, but what else is idle will be closed as well.
+         */
+
+        ngx_http_mesh_idle_key(ctx, &key);
+        ngx_mesh_idle_flush(&key);
+
+        ctx->flags = NGX_HTTP_MESH_UC;
+        return;
+    }
+
+    if (ctx->connected) {
+        ctx->flags = NGX_HTTP_MESH_UC;
+
+    } else {
+        ctx->flags = NGX_HTTP_MESH_UF;
+
+        row = ngx_mesh_shm_row(ngx_http_mesh_shm(), ctx->endpoint->row,
+                               ctx->endpoint->key);
+        if (row) {
+            (void) ngx_atomic_fetch_add(&row->connect_failures, 1);
+        }
+    }
+
+    if (ctx->tried == NULL) {
+        tried = ngx_palloc(ctx->request->pool,
+                           NGX_HTTP_MESH_TRIES * sizeof(uint32_t));
+        if (tried == NULL) {
+            return;
+        }
+
+        ctx->tried = tried;
+    }
+
+    if (ctx->ntried < NGX_HTTP_MESH_TRIES) {
+        ctx->tried[ctx->ntried++] = ctx->endpoint - ctx->cluster->endpoints;
+    }
+}
+
+
+static void
+ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_connection_t     *c;
+    ngx_mesh_idle_key_t   key;
+    ngx_http_upstream_t  *u;
+
+    c = pc->connection;
+    u = ctx->request->upstream;
+
+    if (c == NULL
+        || pc->local
+        || !u->keepalive
+        || !u->request_body_sent)
+    {
+        return;
+    }
+
+    ngx_http_mesh_idle_key(ctx, &key);
+
+    if (ngx_mesh_idle_put(&key, c) == NGX_OK) {
+        pc->connection = NULL;
+    }
+}
+
+
+static void
+ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx, ngx_mesh_idle_key_t *key)
+{
+    key->endpoint = ctx->endpoint->key;
+    key->sockaddr = ctx->endpoint->sockaddr;
+    key->socklen = ctx->endpoint->socklen;
+    key->protocol = (ctx->cluster->listener->protocol != NGX_MESH_HTTP);
+    key->tls = 0;
+}
+
+
+static ngx_uint_t
+ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep)
+{
+    ngx_mesh_shm_t *shm = data;
+
+    ngx_mesh_row_t  *row;
+
+    row = ngx_mesh_shm_row(shm, ep->row, ep->key);
+
+    return row ? row->in_flight : 0;
+}
+
+
+static void
+ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_mesh_shm_enter(ngx_http_mesh_shm(), ctx->endpoint->row,
+                       ctx->endpoint->key);
+    ctx->busy = 1;
+}
+
+
+static void
+ngx_http_mesh_leave(void *data)
+{
+    ngx_http_mesh_ctx_t *ctx = data;
+
+    if (ctx->busy) {
+        ngx_mesh_shm_leave(ngx_http_mesh_shm(), ctx->endpoint->row,
+                           ctx->endpoint->key);
+        ctx->busy = 0;
+    }
+}
+
+
+static ngx_mesh_shm_t *
+ngx_http_mesh_shm(void)
+{
+    return ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle)->shm;
+}
+
+
+#if (NGX_HTTP_SSL)
+
+static ngx_int_t
+ngx_http_mesh_set_session(ngx_peer_connection_t *pc, void *data)
+{
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mesh_save_session(ngx_peer_connection_t *pc, void *data)
+{
+    /* sessions come with TLS to endpoints */
+}
+
+#endif
