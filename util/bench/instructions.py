@@ -1,0 +1,74 @@
+"""Instructions per request, counted by callgrind.
+
+A process without a master serves N requests, another one 2N; what the second
+needs more is the cost of N requests, without that of start and end.  Only
+instructions of user space count; the kernel's do not.
+"""
+
+import os
+import re
+import signal
+import subprocess
+
+import load
+import proxies
+import shapes
+import system
+
+SECTION = 'instructions'
+TITLE = 'Instructions per request'
+SHAPES = ('one', 'split', 'many', 'headers', 'regex')
+CONTESTANTS = ('nginx', 'mesh')
+
+
+def total(cls, shape, requests, bench, keep=None):
+    out = os.path.join(proxies.BUILD, 'callgrind.out')
+    if os.path.exists(out):
+        os.unlink(out)
+
+    proxy = cls(shape, bench.cores.proxy,
+                [proxies.program('valgrind'), '--tool=callgrind',
+                 '--callgrind-out-file=' + out])
+    with proxy:
+        load.requests(proxy, requests, bench.cores.load)
+        proxy.process.stop(signal.SIGQUIT)
+
+    with open(out) as f:
+        m = re.search(r'^(?:summary|totals): (\d+)', f.read(), re.M)
+    if keep:
+        os.replace(out, keep)
+    return int(m.group(1))
+
+
+def functions(path):
+    """The functions that cost most, [(share in %, name)], to look at."""
+
+    p = subprocess.run(['callgrind_annotate', path], capture_output=True,
+                       text=True)
+    return [(float(share), name) for share, name in re.findall(
+        r'^\s*[\d,]+ \(\s*([\d.]+)%\)\s+\S*?:(\S+)', p.stdout, re.M)][:12]
+
+
+def run(bench, results):
+    try:
+        proxies.program('valgrind')
+    except system.Skip as skip:
+        bench.warn('instructions: %s' % skip)
+        return
+
+    for shape in SHAPES:
+        for name in CONTESTANTS:
+            cls = proxies.PROXIES[name]
+            if not bench.wants(SECTION, shape, name) \
+                    or not bench.available(cls):
+                continue
+            bench.progress(SECTION, 0, shape, name)
+            made = shapes.SHAPES[shape](bench.backend.ports)
+            n = bench.callgrind_requests
+            keep = os.path.join(proxies.BUILD, 'callgrind.%s.%s'
+                                % (shape, name))
+            with bench.attempt(SECTION, shape, name):
+                short = total(cls, made, n, bench)
+                long = total(cls, made, 2 * n, bench, keep)
+                results.setdefault(shape, {})[name] = {
+                    'instructions': (long - short) / n, 'requests': n}

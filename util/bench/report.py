@@ -1,0 +1,332 @@
+"""Results as tables, verdicts and docs/benchmarks.md."""
+
+import os
+
+import plot
+import proxies
+import rate
+import shapes
+import stats
+
+DOCS = os.path.join(proxies.ROOT, 'docs', 'benchmarks.md')
+PLOT = os.path.join(proxies.ROOT, 'docs', 'benchmarks.svg')
+BEGIN, END = '<!-- results: begin -->', '<!-- results: end -->'
+NONE = '–'
+TITLES = {c.name: c.title for c in proxies.PROXIES.values()}
+
+
+def number(value, digits=0):
+    return NONE if value is None else '{:,.{}f}'.format(value, digits)
+
+
+def spread(s, scale=1, digits=0):
+    """median (least–greatest)"""
+
+    if s is None:
+        return NONE
+    mid, low, high = (number(v * scale, digits) for v in s)
+    return mid if low == high else '%s (%s–%s)' % (mid, low, high)
+
+
+def percent(r):
+    """A ratio as a difference in percent, with its range."""
+
+    if r is None:
+        return NONE
+    mid, low, high = ('%+.1f' % (100 * (v - 1)) for v in r)
+    return '%s %%' % mid if low == high else '%s %% (%s–%s)' % (mid, low, high)
+
+
+def table(head, rows):
+    """A Markdown table that reads well as plain text too."""
+
+    rows = [[str(c) for c in row] for row in rows]
+    width = [max(len(r[i]) for r in [head] + rows) for i in range(len(head))]
+
+    def line(row):
+        cells = [c.ljust(w) if i == 0 else c.rjust(w)
+                 for i, (c, w) in enumerate(zip(row, width))]
+        return '| ' + ' | '.join(cells) + ' |'
+
+    rule = ['-' * (w + 2) if i == 0 else '-' * (w + 1) + ':'
+            for i, w in enumerate(width)]
+    return '\n'.join([line(head), '|' + '|'.join(rule) + '|']
+                     + [line(r) for r in rows])
+
+
+def bound(samples):
+    """Whether the proxy was what could do no more: it had all of a core."""
+
+    return all(s['proxy_share'] is None or s['proxy_share'] >= 90
+               for s in samples)
+
+
+def shape_title(name):
+    return shapes.SHAPES[name]((1, 2)).title
+
+
+def throughput(results):
+    out = []
+    data = results.get('rate', {})
+    head = ['', 'requests/s', 'p50, ms', 'p99, ms', 'CPU µs/request',
+            'PSS, MB', 'proxy', 'its core', 'load core']
+
+    def row(title, samples):
+        whole = [stats.summary(samples, k) for k in
+                 ('rps', 'p50_us', 'p99_us', 'cpu_us', 'pss', 'proxy_share',
+                  'proxy_core', 'load_core')]
+        cores = ['%.0f %%' % c[0] if c else NONE for c in whole[5:]]
+        return [title, spread(whole[0]), spread(whole[1], 1e-3, 2),
+                spread(whole[2], 1e-3, 2), spread(whole[3], 1, 1),
+                number(whole[4] and whole[4][0] / 1024, 1)] + cores
+
+    if 'direct' in data:
+        samples = data['direct']['direct']
+        out += ['**No proxy**: load and backend on their core alone\n',
+                table(head, [row('', samples)]), '']
+
+    for shape in rate.CONTESTANTS:
+        if shape not in data:
+            continue
+        rows = []
+        for name in rate.CONTESTANTS[shape]:
+            samples = data[shape].get(name)
+            if samples:
+                mark = '' if bound(samples) else ' *'
+                rows.append(row(TITLES[name] + mark, samples))
+        out += ['**%s**\n' % shape_title(shape).capitalize(),
+                table(head, rows), '']
+        if any(r[0].endswith('*') for r in rows):
+            out += ['\\* the proxy was not the bottleneck; compare CPU per '
+                    'request.', '']
+    return out
+
+
+def latency(results):
+    data = results.get('latency')
+    if not data:
+        return []
+
+    rows = []
+    direct = data.get('direct')
+    for name, samples in data.items():
+        row = [TITLES[name]]
+        for key in ('p50_us', 'p90_us', 'p99_us'):
+            s = stats.summary(samples, key)
+            added = ''
+            if direct and name != 'direct':
+                base = stats.summary(direct, key)
+                added = ', %+d' % (s[0] - base[0])
+            row.append('%s%s' % (number(s[0]), added))
+        rows.append(row)
+    return [table(['', 'p50, µs', 'p90, µs', 'p99, µs'], rows), '']
+
+
+def instructions(results):
+    data = results.get('instructions')
+    if not data:
+        return []
+
+    base = data.get('one', {}).get('nginx', {}).get('instructions')
+    rows = []
+    for shape, by in data.items():
+        row = [shape_title(shape)]
+        for name in ('nginx', 'mesh'):
+            row.append(number(by.get(name, {}).get('instructions')))
+        pair = [by.get(n, {}).get('instructions') for n in ('mesh', 'nginx')]
+        row.append('%+.1f %%' % (100 * (pair[0] / pair[1] - 1))
+                   if all(pair) else NONE)
+        row.append('%+.1f %%' % (100 * (pair[0] / base - 1))
+                   if pair[0] and base else NONE)
+        rows.append(row)
+    return [table(['', 'nginx', 'nginx mesh', 'more than nginx',
+                   'more than nginx, one target'], rows), '']
+
+
+def memory(results):
+    data = results.get('memory', {})
+    out = []
+
+    if 'backends' in data:
+        rows = []
+        for name, m in data['backends'].items():
+            rows.append([TITLES[name]]
+                        + [number(m[when][key] / 1024, 1)
+                           for when in ('idle', 'loaded')
+                           for key in ('pss', 'rss')])
+        out += ['**%s**, all processes of the proxy\n' % shape_title(
+                    'backends').capitalize(),
+                table(['', 'at start, PSS MB', 'largest process, RSS MB',
+                       'after load, PSS MB', 'largest process, RSS MB'],
+                      rows), '']
+
+    if 'sizes' in data:
+        rows = [[number(s['nodes']), number(s['endpoints']),
+                 number(s['document']), number(s['worker']),
+                 number(s['shared']), number(s['peak'])]
+                for s in data['sizes'].values()]
+        out += ['**What grows with the mesh**\n',
+                table(['virtual nodes', 'endpoints', 'document, kB',
+                       'worker, kB', 'shared, kB', 'worker at most, kB'],
+                      rows), '']
+        rows = [[title, number(data['worker'][key]),
+                 number(data['shared'][key])]
+                for title, key in (
+                    ('a cluster (node with a listener)', 'cluster'),
+                    ('an endpoint', 'endpoint'),
+                    ('a service with router and route', 'service'))]
+        out += [table(['', 'bytes a worker', 'bytes shared'], rows), '']
+    return out
+
+
+def large(results):
+    out = []
+
+    for name, r in results.get('large', {}).items():
+        out += ['**%s nodes, %s endpoints, a client with %s backends** '
+                '(document of %s kB)\n'
+                % (number(r['nodes']), number(r['endpoints']),
+                   number(r['backends']), number(r['document_kb']))]
+        rows = [[title, spread(stats.summary(r['load'], key), scale, digits)]
+                for title, key, scale, digits in (
+                    ('file replaced to in force, s', 'applied_s', 1, 2),
+                    ('CPU for it, s', 'cpu_s', 1, 2),
+                    ('start to ready with it, s', 'cold_s', 1, 2),
+                    ('PSS with a small document, MB', 'small_kb', 1/1024, 1),
+                    ('PSS with this document, MB', 'large_kb', 1/1024, 1),
+                    ('largest RSS of a process, MB', 'peak_kb', 1/1024, 1))]
+        out += [table(['loading', ''], rows), '']
+
+        s = r.get('swap')
+        if not s:
+            continue
+        rows = []
+        for title in ('before', 'during', 'after'):
+            p = s[title]
+            rows.append([title, number(p['requests']), number(p['errors']),
+                         number(p['p50_us'] / 1e3, 2),
+                         number(p['p99_us'] / 1e3, 2),
+                         number(p['p999_us'] / 1e3, 2),
+                         number(p['max_us'] / 1e3, 1),
+                         number(max(p['windows_us']) / 1e3, 2)])
+        out += ['%d swaps, one every 2 s, at %s requests/s\n'
+                % (s['swaps'], number(s['rate'])),
+                table(['', 'requests', 'errors', 'p50, ms', 'p99, ms',
+                       'p99.9, ms', 'max, ms', 'worst second\'s p99, ms'],
+                      rows),
+                '\nPSS %s MB before, %s MB after.\n'
+                % (number(s['before_kb'] / 1024, 1),
+                   number(s['after_kb'] / 1024, 1))]
+    return out
+
+
+def targets(results):
+    """[(what, target, measured, verdict)] of what was measured."""
+
+    out = []
+
+    def add(what, target, text, met):
+        out.append((what, target, text, 'PASS' if met else 'MISS'))
+
+    r = results.get('rate', {})
+    mesh = r.get('split', {}).get('mesh')
+    plain = r.get('one', {}).get('nginx')
+    if mesh and plain:
+        d = stats.ratio(mesh, plain, 'rps')
+        add('requests/s, weight split against plain nginx', '≥ -5 %',
+            percent(d), d[0] >= .95)
+
+    i = results.get('instructions', {})
+    mesh = i.get('split', {}).get('mesh')
+    plain = i.get('one', {}).get('nginx')
+    if mesh and plain:
+        d = mesh['instructions'] / plain['instructions']
+        add('instructions, weight split against plain nginx', '≤ +5 %',
+            percent((d, d, d)), d <= 1.05)
+
+    m = results.get('memory', {})
+    if 'mesh' in m.get('backends', {}):
+        pss = m['backends']['mesh']['idle']['pss'] / 1024
+        add('resident memory with 50 backends (PSS, all processes)',
+            '≤ 10 MB', '%.1f MB' % pss, pss <= 10)
+    if 'worker' in m:
+        for key, limit in (('cluster', 1024), ('endpoint', 150)):
+            v = m['worker'][key]
+            add('memory per %s and worker' % key, '≤ %d B' % limit,
+                '%d B' % v, v <= limit)
+
+    for name, v in results.get('large', {}).items():
+        s = stats.summary(v['load'], 'applied_s')
+        what = '100,000 endpoints (client with %s backends)' \
+            % number(v['backends'])
+        add(what + ': loaded', '≤ 2 s', '%.2f s' % s[0], s[0] <= 2)
+        if v.get('swap'):
+            swap = v['swap']
+            ratio = swap['during']['p99_us'] / swap['before']['p99_us']
+            add(what + ': p99 while swapped', '≤ 2×', '%.2f×' % ratio,
+                ratio <= 2)
+            errors = sum(swap[p]['errors']
+                         for p in ('before', 'during', 'after'))
+            add(what + ': failed requests', '0', str(errors), errors == 0)
+    return out
+
+
+def machine(results):
+    m = results['machine']
+    o = results['options']
+    versions = ', '.join('%s %s' % (TITLES[n], v)
+                         for n, v in results['versions'].items() if v)
+    out = ['%s, %d cores%s, %d GB, %s, %s.  %s.'
+           % (m['cpu'], m['cores'], ' (virtual machine)' if m['virtual']
+              else '', m['memory_gb'], m['system'], m['kernel'], versions),
+           '',
+           '%s, %d rounds of %d s.' % (results['date'], o['rounds'],
+                                       o['seconds'])]
+    if results.get('skipped'):
+        out += ['', 'Not measured: '
+                + '; '.join('%s (%s)' % i
+                            for i in results['skipped'].items()) + '.']
+    if results.get('warnings'):
+        out += ['', 'Warnings: ' + '; '.join(results['warnings']) + '.']
+    return out
+
+
+SECTIONS = (
+    ('Throughput', throughput), ('Latency at 1,000 requests/s', latency),
+    ('Instructions per request', instructions), ('Memory', memory),
+    ('A large mesh', large))
+
+
+def text(results):
+    out = machine(results) + ['']
+    rows = targets(results)
+
+    if rows:
+        out += ['### Targets', '',
+                table(['', 'target', 'measured', ''], rows), '']
+    for title, section in SECTIONS:
+        lines = section(results)
+        if lines:
+            out += ['### ' + title, ''] + lines
+    return '\n'.join(out).rstrip() + '\n'
+
+
+def write(results):
+    """Puts the tables between the marks of docs/benchmarks.md."""
+
+    with open(DOCS) as f:
+        before, mark, rest = f.read().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise RuntimeError('docs/benchmarks.md has lost its marks')
+
+    svg = plot.draw(results)
+    picture = ''
+    if svg:
+        with open(PLOT, 'w') as f:
+            f.write(svg)
+        picture = '![Benchmarks](benchmarks.svg)\n\n'
+
+    with open(DOCS, 'w') as f:
+        f.write(before + BEGIN + '\n\n' + picture + text(results) + '\n'
+                + END + after)
