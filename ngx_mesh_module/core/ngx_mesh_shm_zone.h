@@ -1,0 +1,103 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * How the shared zone is laid out; for ngx_mesh_shm.c and ngx_mesh_rows.c
+ * only.  NGX_MESH_SHM_LAYOUT is to be raised with every change here or of
+ * ngx_mesh_row_t.
+ */
+
+
+#ifndef _NGX_MESH_SHM_ZONE_H_INCLUDED_
+#define _NGX_MESH_SHM_ZONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_mesh_shm.h"
+
+
+#define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
+#define NGX_MESH_SHM_LAYOUT        1
+
+#define NGX_MESH_SHM_CHUNK         1024         /* rows */
+#define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
+#define NGX_MESH_SHM_SLOTS         256          /* workers, leaving ones too */
+
+
+/*
+ * A page.  A document is a chain of single pages, so that it finds its place
+ * in a zone however fragmented that is.
+ */
+
+typedef struct ngx_mesh_block_s  ngx_mesh_block_t;
+
+struct ngx_mesh_block_s {
+    ngx_mesh_block_t        *next;
+    u_char                   data[1];
+};
+
+
+typedef struct {
+    ngx_mesh_block_t        *blocks;
+    size_t                   size;
+    ngx_mesh_source_e        source;
+    time_t                   applied;
+    u_char                   version[NGX_MESH_SHM_VERSION_LEN];
+} ngx_mesh_shm_document_t;
+
+
+/* a worker and its share of the in-flight counts, by row, in chunks */
+
+typedef struct {
+    ngx_atomic_t             pid;           /* 0: free */
+    uint32_t               **shares;
+} ngx_mesh_slot_t;
+
+
+typedef struct {
+    uint32_t                 magic;
+    uint32_t                 layout;
+    size_t                   size;          /* of this structure */
+
+    /* the document "seq" is in documents[seq & 1], the other is the next */
+    ngx_atomic_t             seq;
+    ngx_mesh_shm_document_t  documents[2];
+
+    ngx_uint_t               rejections;
+    time_t                   rejected;
+    u_char                   rejected_version[NGX_MESH_SHM_VERSION_LEN];
+    u_char                   reason[NGX_MESH_SHM_REASON_LEN];
+    u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
+
+    /* all row indices are below nrows, which never shrinks */
+    ngx_mesh_row_t         **chunks;
+    uint32_t                 max_chunks;
+    uint32_t                 nrows;
+    uint32_t                *buckets;
+    uint32_t                 mask;          /* of buckets */
+    uint32_t                 hand;          /* where to look for a free row */
+    uint32_t                 barren;        /* rows it passed in vain */
+
+    ngx_mesh_slot_t          slots[NGX_MESH_SHM_SLOTS];
+} ngx_mesh_shm_head_t;
+
+
+/* what each process has of its own */
+
+struct ngx_mesh_shm_s {
+    ngx_mesh_shm_head_t     *sh;
+    ngx_slab_pool_t         *shpool;
+    ngx_mesh_slot_t         *slot;          /* of this worker, or NULL */
+    ngx_uint_t               left;          /* the worker is on its way out */
+};
+
+
+/* makes the empty tables of rows; "sh" is zeroed */
+ngx_int_t ngx_mesh_rows_init(ngx_mesh_shm_head_t *sh, ngx_slab_pool_t *shpool);
+
+
+#endif /* _NGX_MESH_SHM_ZONE_H_INCLUDED_ */
