@@ -1,0 +1,357 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * Where nginx meets the agent: configuration and thread pool (master, at
+ * configuration time), the directory of the last-known-good file (master, as
+ * root), start and stop (workers).
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#if (NGX_THREADS)
+#include <ngx_thread_pool.h>
+#endif
+
+#include "ngx_mesh_agent.h"
+#include "ngx_mesh_state.h"
+
+
+static void *ngx_mesh_agent_create_conf(ngx_cycle_t *cycle);
+static char *ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf);
+static ngx_int_t ngx_mesh_agent_state_path(ngx_cycle_t *cycle,
+    ngx_mesh_conf_t *mcf, ngx_mesh_agent_conf_t *acf);
+#if (NGX_THREADS)
+static ngx_uint_t ngx_mesh_agent_can_notify(ngx_cycle_t *cycle);
+static ngx_int_t ngx_mesh_agent_thread_pool(ngx_cycle_t *cycle,
+    ngx_mesh_conf_t *mcf);
+#endif
+static ngx_mesh_agent_conf_t *ngx_mesh_agent_get_conf(ngx_cycle_t *cycle);
+static void ngx_mesh_agent_create_directory(ngx_cycle_t *cycle,
+    ngx_str_t *directory);
+static ngx_int_t ngx_mesh_agent_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_mesh_agent_init_process(ngx_cycle_t *cycle);
+static void ngx_mesh_agent_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_core_module_t  ngx_mesh_agent_module_ctx = {
+    ngx_string("mesh_agent"),
+    ngx_mesh_agent_create_conf,
+    ngx_mesh_agent_init_conf
+};
+
+
+ngx_module_t  ngx_mesh_agent_module = {
+    NGX_MODULE_V1,
+    &ngx_mesh_agent_module_ctx,            /* module context */
+    NULL,                                  /* module directives */
+    NGX_CORE_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_mesh_agent_init_module,            /* init module */
+    ngx_mesh_agent_init_process,           /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_mesh_agent_exit_process,           /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_mesh_agent_create_conf(ngx_cycle_t *cycle)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     acf->path = { 0, NULL };
+     *     acf->state = { 0, NULL };
+     *     acf->threads = 0;
+     */
+
+    return ngx_pcalloc(cycle->pool, sizeof(ngx_mesh_agent_conf_t));
+}
+
+
+static char *
+ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
+{
+    ngx_mesh_agent_conf_t *acf = conf;
+
+    ngx_mesh_conf_t  *mcf;
+
+    mcf = ngx_mesh_get_conf(cycle);
+
+    if (mcf == NULL || mcf->control_plane.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    acf->path.data = mcf->control_plane.data + sizeof("file:") - 1;
+    acf->path.len = mcf->control_plane.len - (sizeof("file:") - 1);
+
+    if (mcf->state.len
+        && ngx_mesh_agent_state_path(cycle, mcf, acf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+#if (NGX_THREADS)
+
+    if (ngx_mesh_agent_can_notify(cycle)) {
+        if (ngx_mesh_agent_thread_pool(cycle, mcf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        acf->threads = 1;
+    }
+
+#endif
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mesh_agent_state_path(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
+    ngx_mesh_agent_conf_t *acf)
+{
+    ngx_str_t  type;
+
+    switch (mcf->resource_type) {
+
+    case NGX_MESH_RESOURCE_VIRTUAL_NODE:
+        ngx_str_set(&type, "virtualNode");
+        break;
+
+    case NGX_MESH_RESOURCE_VIRTUAL_GATEWAY:
+        ngx_str_set(&type, "virtualGateway");
+        break;
+
+    default: /* NGX_MESH_RESOURCE_NONE */
+        ngx_str_set(&type, "");
+        break;
+    }
+
+    return ngx_mesh_state_path(cycle->pool, &mcf->state, &mcf->name, &type,
+                               &mcf->resource_name, &acf->state);
+}
+
+
+#if (NGX_THREADS)
+
+extern ngx_module_t  ngx_thread_pool_module;
+
+
+/*
+ * A thread pool keeps workers from starting when the event method cannot be
+ * woken by a thread.  A single process has no use for one either: nginx does
+ * not start the pools of the new cycle there after a reload.
+ */
+
+static ngx_uint_t
+ngx_mesh_agent_can_notify(ngx_cycle_t *cycle)
+{
+    ngx_uint_t           i;
+    ngx_core_conf_t     *ccf;
+    ngx_event_conf_t    *ecf;
+    ngx_event_module_t  *module;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (!ccf->master || ngx_get_conf(cycle->conf_ctx, ngx_events_module)
+                        == NULL)
+    {
+        return 0;
+    }
+
+    ecf = ngx_event_get_conf(cycle->conf_ctx, ngx_event_core_module);
+
+    for (i = 0; cycle->modules[i]; i++) {
+
+        if (cycle->modules[i]->type != NGX_EVENT_MODULE
+            || cycle->modules[i]->ctx_index != ecf->use)
+        {
+            continue;
+        }
+
+        module = cycle->modules[i]->ctx;
+
+        return module->actions.notify != NULL;
+    }
+
+    return 0;
+}
+
+
+/*
+ * As if nginx.conf had "thread_pool ngx_mesh threads=1;".  A pool that is made
+ * by ngx_thread_pool_add() alone counts as unknown without that directive.
+ */
+
+static ngx_int_t
+ngx_mesh_agent_thread_pool(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
+{
+    ngx_str_t         args[3];
+    ngx_conf_t        cf;
+    ngx_array_t       array;
+    ngx_command_t    *cmd;
+    ngx_conf_file_t   file;
+
+    ngx_str_set(&args[0], "thread_pool");
+    ngx_str_set(&args[1], NGX_MESH_AGENT_THREAD_POOL);
+    ngx_str_set(&args[2], "threads=1");
+
+    if (ngx_thread_pool_get(cycle, &args[1])) {
+        /* the operator's own */
+        return NGX_OK;
+    }
+
+    ngx_memzero(&array, sizeof(ngx_array_t));
+    array.elts = args;
+    array.nelts = 3;
+
+    ngx_memzero(&file, sizeof(ngx_conf_file_t));
+    file.file.fd = NGX_INVALID_FILE;
+    file.file.name.data = mcf->file;
+    file.line = mcf->line;
+
+    ngx_memzero(&cf, sizeof(ngx_conf_t));
+    cf.args = &array;
+    cf.cycle = cycle;
+    cf.pool = cycle->pool;
+    cf.log = cycle->log;
+    cf.conf_file = &file;
+
+    for (cmd = ngx_thread_pool_module.commands; cmd->name.len; cmd++) {
+
+        if (ngx_strcmp(cmd->name.data, "thread_pool") == 0) {
+            return cmd->set(&cf, cmd, ngx_get_conf(cycle->conf_ctx,
+                                                   ngx_thread_pool_module))
+                   == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+#endif
+
+
+/* NULL: there is nothing for an agent to do */
+
+static ngx_mesh_agent_conf_t *
+ngx_mesh_agent_get_conf(ngx_cycle_t *cycle)
+{
+    ngx_mesh_agent_conf_t  *acf;
+
+    if (ngx_mesh_get_conf(cycle) == NULL) {
+        return NULL;
+    }
+
+    acf = (ngx_mesh_agent_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                 ngx_mesh_agent_module);
+
+    return (acf && acf->path.len) ? acf : NULL;
+}
+
+
+static ngx_int_t
+ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
+{
+    ngx_mesh_conf_t        *mcf;
+    ngx_mesh_agent_conf_t  *acf;
+
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_mesh_get_conf(cycle);
+    acf = ngx_mesh_agent_get_conf(cycle);
+
+    if (acf && acf->state.len) {
+        ngx_mesh_agent_create_directory(cycle, &mcf->state);
+    }
+
+    /* a reload of a single process: init_process is not called again */
+
+    if (ngx_process == NGX_PROCESS_SINGLE && ngx_mesh_agent_running()) {
+        ngx_mesh_agent_stop();
+
+        if (acf) {
+            ngx_mesh_agent_init_worker(cycle, mcf, acf);
+            ngx_mesh_agent_start();
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Workers are not allowed to make it as a rule.  Without it the proxy runs,
+ * but would not start while its control plane is down.
+ */
+
+static void
+ngx_mesh_agent_create_directory(ngx_cycle_t *cycle, ngx_str_t *directory)
+{
+    ngx_core_conf_t  *ccf;
+
+    if (ngx_create_dir(directory->data, 0700) == NGX_FILE_ERROR) {
+
+        if (ngx_errno != NGX_EEXIST) {
+            ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                          "mesh: " ngx_create_dir_n " \"%V\" failed, no "
+                          "last-known-good file will be kept", directory);
+        }
+
+        return;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (geteuid() == 0
+        && ccf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
+        && chown((const char *) directory->data, ccf->user, -1) == -1)
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                      "mesh: chown(\"%V\", %d) failed, no last-known-good "
+                      "file will be kept", directory, ccf->user);
+    }
+}
+
+
+static ngx_int_t
+ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
+{
+    ngx_mesh_agent_conf_t  *acf;
+
+    acf = ngx_mesh_agent_get_conf(cycle);
+
+    if (acf == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    ngx_mesh_agent_init_worker(cycle, ngx_mesh_get_conf(cycle), acf);
+
+    if (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0) {
+        ngx_mesh_agent_start();
+    }
+
+    return NGX_OK;
+}
+
+
+/* the thread pool module comes first: it waits for the task and its thread */
+
+static void
+ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_mesh_agent_stop();
+}
