@@ -78,6 +78,10 @@ static u_char *ngx_mesh_regex_check_escape(u_char *p, u_char *last);
 static u_char *ngx_mesh_regex_check_class(u_char *p, u_char *last);
 static u_char *ngx_mesh_regex_check_group(u_char *p, u_char *last);
 static u_char *ngx_mesh_regex_check_repeat(u_char *p, u_char *last);
+static ngx_int_t ngx_mesh_regex_unroll(ngx_pool_t *pool, ngx_str_t *pattern,
+    ngx_str_t *out);
+static u_char *ngx_mesh_regex_atom(u_char *p, u_char *last,
+    ngx_uint_t *single);
 static void ngx_mesh_regex_error(ngx_pool_t *pool, ngx_str_t *error,
     const char *reason, size_t offset);
 static pcre2_code *ngx_mesh_regex_pcre(ngx_pool_t *pool, ngx_str_t *pattern,
@@ -96,7 +100,9 @@ ngx_mesh_regex_t *
 ngx_mesh_regex_compile(ngx_pool_t *pool, ngx_str_t *pattern, ngx_str_t *error)
 {
     u_char              *where;
+    ngx_str_t            unrolled, ignored;
     ngx_uint_t           nested;
+    pcre2_code          *code;
     ngx_mesh_regex_t    *re;
     ngx_pool_cleanup_t  *cln;
 
@@ -124,6 +130,17 @@ ngx_mesh_regex_compile(ngx_pool_t *pool, ngx_str_t *pattern, ngx_str_t *error)
     }
 
     re->nested = nested;
+
+    if (nested && ngx_mesh_regex_unroll(pool, pattern, &unrolled) == NGX_OK) {
+        code = ngx_mesh_regex_pcre(pool, &unrolled, &ignored);
+
+        /* or it may have become too long */
+
+        if (code) {
+            pcre2_code_free(re->code);
+            re->code = code;
+        }
+    }
 
     cln->handler = ngx_mesh_regex_cleanup;
     cln->data = re->code;
@@ -426,6 +443,98 @@ ngx_mesh_regex_check_repeat(u_char *p, u_char *last)
     }
 
     return p + 1;
+}
+
+
+/*
+ * Writes "x+" as "xx*" for single characters "x".  The DFA matcher counts the
+ * turns of "x+" and takes states of different counts for different ones; in a
+ * repeated group their number would grow with the subject.  NGX_DECLINED:
+ * left as it is, there is an escape whose length is not known here.
+ */
+
+static ngx_int_t
+ngx_mesh_regex_unroll(ngx_pool_t *pool, ngx_str_t *pattern, ngx_str_t *out)
+{
+    u_char      *p, *last, *next, *atom, *dst;
+    ngx_uint_t   single;
+
+    out->data = ngx_pnalloc(pool, 2 * pattern->len);
+    if (out->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = pattern->data + pattern->len;
+    dst = out->data;
+    atom = NULL;
+
+    for (p = pattern->data; p < last; p = next) {
+
+        if (*p == '+' && atom) {
+            next = p + 1;
+            dst = ngx_cpymem(dst, atom, p - atom);
+            *dst++ = '*';
+            atom = NULL;
+            continue;
+        }
+
+        next = ngx_mesh_regex_atom(p, last, &single);
+        if (next == NULL) {
+            return NGX_DECLINED;
+        }
+
+        atom = single ? p : NULL;
+        dst = ngx_cpymem(dst, p, next - p);
+    }
+
+    out->len = dst - out->data;
+
+    return NGX_OK;
+}
+
+
+/* "single": what is between "p" and the result matches one character */
+
+static u_char *
+ngx_mesh_regex_atom(u_char *p, u_char *last, ngx_uint_t *single)
+{
+    *single = 0;
+
+    switch (*p) {
+
+    case '\\':
+        p++;
+
+        if (p == last || ngx_strchr("0123456789xpPQE", *p)) {
+            return NULL;
+        }
+
+        *single = (ngx_strchr("bBAz", *p) == NULL);
+        return p + 1;
+
+    case '[':
+        *single = 1;
+        return ngx_mesh_regex_check_class(p, last);
+
+    case '(':
+        return ngx_mesh_regex_check_group(p, last);
+
+    case '*':
+    case '+':
+    case '?':
+    case '{':
+        return ngx_mesh_regex_check_repeat(p, last);
+
+    case ')':
+    case '|':
+    case '^':
+    case '$':
+        return p + 1;
+
+    default:
+        *single = 1;
+        return p + 1;
+    }
 }
 
 
