@@ -394,6 +394,8 @@ ngx_mesh_snapshot_rows(ngx_mesh_endpoint_t *ep, ngx_uint_t n)
     uint64_t    keys[NGX_MESH_SNAPSHOT_ROWS];
     ngx_uint_t  i;
 
+    keys[0] = 0;    /* gcc does not see that "n" is not 0 */
+
     for (i = 0; i < n; i++) {
         keys[i] = ep[i].key;
     }
