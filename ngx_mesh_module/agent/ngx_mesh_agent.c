@@ -12,9 +12,8 @@
  * thread).  Whoever ends a thing sets the timer again.
  *
  * A content is known by its SHA-256, not by the version it gives itself.  One
- * that is no valid document is not refused at once while the file is young: it
- * may be half of what somebody is writing.  It is looked at again one interval
- * later, and refused if nothing came of it.
+ * that is no valid document is refused once the file has been left alone for
+ * an interval: before that it may be half of what somebody is writing.
  */
 
 
@@ -66,7 +65,6 @@ typedef struct {
     /* the content that was refused last, and the one in doubt */
     u_char                   refused[NGX_MESH_DIGEST_LEN];
     u_char                   doubted[NGX_MESH_DIGEST_LEN];
-    ngx_msec_t               doubted_at;
     ngx_mesh_file_id_t       large;
 
     u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
@@ -132,7 +130,7 @@ ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 
     ag->file.path = acf->path.data;
     ag->file.max = mcf->max_document;
-    ag->file.settle = ngx_max(2 * mcf->interval, NGX_MESH_AGENT_SETTLE);
+    ag->file.settle = ngx_max(mcf->interval, NGX_MESH_AGENT_SETTLE);
     ag->file.log = cycle->log;
 
     ag->state.directory = mcf->state.data;
@@ -455,6 +453,14 @@ ngx_mesh_agent_compare(ngx_mesh_agent_t *ag)
         return NGX_DECLINED;
     }
 
+    if (file->young
+        && ngx_memcmp(file->digest, ag->doubted, NGX_MESH_DIGEST_LEN) == 0)
+    {
+        (void) ngx_mesh_agent_doubt(ag);
+        ngx_mesh_agent_drop(ag);
+        return NGX_DECLINED;
+    }
+
     if (ag->text.len == 0) {
         ngx_str_set(&reason, "the file is empty");
 
@@ -710,30 +716,20 @@ ngx_mesh_agent_applied(ngx_mesh_agent_t *ag, ngx_mesh_model_t *model,
 }
 
 
-/* may the content be half of one that is being written? */
+/*
+ * May the content be half of one that is being written?  It is read again
+ * then, but not validated as long as it is the same.
+ */
 
 static ngx_uint_t
 ngx_mesh_agent_doubt(ngx_mesh_agent_t *ag)
 {
-    ngx_mesh_file_t  *file;
-
-    file = &ag->file;
-
-    if (!file->young) {
+    if (!ag->file.young) {
         return 0;
     }
 
-    if (ngx_memcmp(file->digest, ag->doubted, NGX_MESH_DIGEST_LEN) != 0) {
-        ngx_memcpy(ag->doubted, file->digest, NGX_MESH_DIGEST_LEN);
-        ag->doubted_at = ngx_current_msec;
-
-    } else if (ngx_current_msec - ag->doubted_at >= ag->mcf->interval) {
-        return 0;
-    }
-
-    /* to be read again, be it young or not by then */
-
-    ngx_memzero(&file->known, sizeof(ngx_mesh_file_id_t));
+    ngx_memcpy(ag->doubted, ag->file.digest, NGX_MESH_DIGEST_LEN);
+    ngx_memzero(&ag->file.known, sizeof(ngx_mesh_file_id_t));
 
     return 1;
 }
