@@ -96,8 +96,8 @@ static void
 mesh_unit_regex_meaning(ngx_mesh_unit_t *u)
 {
     ngx_str_t           subject, error;
-    mesh_unit_regex_t  *t;
     ngx_mesh_regex_t   *re;
+    mesh_unit_regex_t  *t;
 
     for (t = mesh_unit_regexes; t->pattern; t++) {
         re = mesh_unit_regex(u, t->pattern, &error);
@@ -178,8 +178,8 @@ mesh_unit_regex_time(ngx_mesh_unit_t *u)
     ngx_uint_t         i, k, usec, worst, total;
     ngx_mesh_regex_t  *re;
 
-    static size_t   lengths[] = { 30, 100, 1024, 1025, 2000, 8192, 32768 };
     static char    *fillings[] = { "a", "ab", "a/", "foo" };
+    static size_t   lengths[] = { 30, 100, 1024, 1025, 2000, 8192, 32768 };
 
     total = 0;
     subject.data = buf;
