@@ -172,8 +172,8 @@ static char  *mesh_unit_regex_heavy[] = {
 static void
 mesh_unit_regex_time(ngx_mesh_unit_t *u)
 {
-    u_char             buf[32768];
     char             **p;
+    u_char             buf[32768];
     ngx_str_t          subject, error;
     ngx_uint_t         i, k, usec, worst, total;
     ngx_mesh_regex_t  *re;
