@@ -2,10 +2,11 @@
 #
 # util/fuzz/fixtures.py DIR OUT
 #
-# Makes mesh documents out of the App Mesh specs found under DIR, one for each
-# of its folders, as seeds for the fuzzer.  What stands for something that a
-# script would fill in ($NAME, also without quotes) is replaced first.  Nodes
-# and services that are only referred to are added.
+# Makes mesh documents out of the App Mesh specs found under DIR, two for each
+# of its folders, as seeds for the fuzzer: where a folder has several versions
+# of a resource, one with the first and one with the last of them.  What stands
+# for something that a script would fill in ($NAME, also without quotes) is
+# replaced first.  What is only referred to is added.
 
 import json
 import os
@@ -61,9 +62,9 @@ def referred(value, member, kind_of=str):
             yield from referred(v, member, kind_of)
 
 
-def document(directory):
-    doc = {'meshDocument': 1, 'version': 'x',
-           'mesh': {'meshName': 'mesh', 'spec': {}}}
+def resources(directory):
+    """The resources of a folder, as {list: [resource]}."""
+    found = {}
     for name in sorted(os.listdir(directory)):
         if not name.endswith('.json'):
             continue
@@ -73,50 +74,52 @@ def document(directory):
         where = kind(resource, name)
         if where:
             resource.setdefault(LISTS[where], name[:-len('.json')])
-            doc.setdefault(where, []).append(resource)
-    if len(doc) == 3:
-        return None
+            found.setdefault(where, []).append(resource)
 
     gateways = [g['virtualGatewayName']
-                for g in doc.get('virtualGateways', [])] + ['gateway']
+                for g in found.get('virtualGateways', [])] + ['gateway']
     routers = [r['virtualRouterName']
-               for r in doc.get('virtualRouters', [])] + ['router']
-    for route in doc.get('gatewayRoutes', []):
+               for r in found.get('virtualRouters', [])] + ['router']
+    for route in found.get('gatewayRoutes', []):
         route.setdefault('virtualGatewayName', gateways[0])
-    for route in doc.get('routes', []):
+    for route in found.get('routes', []):
         route.setdefault('virtualRouterName', routers[0])
+    return found
 
-    complete(doc)
+
+def document(found, last):
+    doc = {'meshDocument': 1, 'version': 'x',
+           'mesh': {'meshName': 'mesh', 'spec': {}}}
+    for where, of in found.items():
+        named = {}
+        for resource in of if last else reversed(of):
+            named[resource[LISTS[where]]] = resource
+        doc[where] = list(named.values())
+
+    kinds = [k for r in doc.get('routes', []) for k in r['spec']
+             if k.endswith('Route')] or ['httpRoute']
+    listeners = [{'portMapping': {'port': 80,
+                                  'protocol': kinds[0][:-len('Route')]}}]
+    for where, member, spec in [
+            ('virtualNodes', 'virtualNode', {
+                'listeners': listeners,
+                'serviceDiscovery': {'dns': {'hostname': 'a.local'}}}),
+            ('virtualRouters', 'virtualRouterName', {'listeners': listeners}),
+            ('virtualServices', 'virtualServiceName', {})]:
+        have = {r[LISTS[where]] for r in doc.setdefault(where, [])}
+        for name in sorted(set(referred(doc, member)) - have):
+            doc[where].append({LISTS[where]: name, 'spec': spec})
     return doc
-
-
-def complete(doc):
-    nodes = doc.setdefault('virtualNodes', [])
-    have = {n['virtualNodeName'] for n in nodes}
-    for name in sorted(set(referred(doc, 'virtualNode')) - have):
-        nodes.append({'virtualNodeName': name, 'spec': {
-            'listeners': [{'portMapping': {'port': 80, 'protocol': 'http'}}],
-            'serviceDiscovery': {'dns': {'hostname': name}}}})
-
-    routers = doc.setdefault('virtualRouters', [])
-    have = {r['virtualRouterName'] for r in routers}
-    for name in sorted(set(referred(doc, 'virtualRouterName')) - have):
-        routers.append({'virtualRouterName': name, 'spec': {
-            'listeners': [{'portMapping': {'port': 80, 'protocol': 'http'}}]}})
-
-    services = doc.setdefault('virtualServices', [])
-    have = {s['virtualServiceName'] for s in services}
-    for name in sorted(set(referred(doc, 'virtualServiceName')) - have):
-        services.append({'virtualServiceName': name, 'spec': {}})
 
 
 def main(source, out):
     for directory, _, _ in sorted(os.walk(source)):
-        doc = document(directory)
-        if doc:
-            name = os.path.relpath(directory, source).replace(os.sep, '-')
-            with open(os.path.join(out, name + '.json'), 'w') as f:
-                json.dump(doc, f)
+        found = resources(directory)
+        name = os.path.relpath(directory, source).replace(os.sep, '-')
+        for last in range(2 if found else 0):
+            path = os.path.join(out, '%s-%d.json' % (name, last))
+            with open(path, 'w', encoding='utf-8') as f:
+                json.dump(document(found, last), f)
 
 
 main(*sys.argv[1:3])

@@ -26,7 +26,9 @@ source_tree() {
     done < <(apt_targets)
 
     mkdir -p "$dir/tree"
+    # which sets apt_opts
     apt_private "$dir" "${lines[@]}"
+    # shellcheck disable=SC2154
     apt-get "${apt_opts[@]}" update >&2
 
     for v in $(apt-cache "${apt_opts[@]}" showsrc nginx \
