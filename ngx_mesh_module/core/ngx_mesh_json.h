@@ -45,7 +45,8 @@ typedef struct {
 /* 64 bytes: a document of 100,000 endpoints has half a million of them */
 
 struct ngx_mesh_json_s {
-    ngx_str_t                name;      /* member name, empty in arrays */
+    ngx_str_t                name;      /* member name, empty in arrays; its
+                                           bytes may serve many members */
 
     unsigned                 type:3;    /* ngx_mesh_json_type_e */
     unsigned                 boolean:1;
@@ -84,8 +85,8 @@ typedef struct {
 /*
  * Starts a reader whose tree is allocated from "pool"; the reader keeps a
  * reference to "pool" until it is freed by ngx_mesh_json_reader_free() or by
- * the pool's destruction, whichever comes first (safe in both orders).
- * "limits" is copied.  Returns NULL if memory is short.
+ * the pool's destruction, whichever comes first; there is no reader anymore
+ * after the latter.  "limits" is copied.  Returns NULL if memory is short.
  */
 ngx_mesh_json_reader_t *ngx_mesh_json_reader_create(ngx_pool_t *pool,
     ngx_mesh_json_limits_t *limits);
