@@ -30,8 +30,8 @@
 #include "ngx_mesh_state.h"
 
 
-#define NGX_MESH_AGENT_UNITS       512      /* of a document, in a slice */
-#define NGX_MESH_AGENT_SLICE       1        /* ms between slices */
+#define NGX_MESH_AGENT_UNITS       64       /* of a document, in a step */
+#define NGX_MESH_AGENT_SLICE       1        /* ms, of steps and between them */
 #define NGX_MESH_AGENT_SETTLE      100      /* ms, at least */
 #define NGX_MESH_AGENT_RETRY       60000    /* ms, writing the state file */
 
@@ -81,6 +81,7 @@ typedef struct {
 static void ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_timer_handler(ngx_event_t *ev);
+static ngx_int_t ngx_mesh_agent_slice(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_post(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_work(void *data, ngx_log_t *log);
 static void ngx_mesh_agent_done(ngx_mesh_agent_t *ag);
@@ -294,7 +295,7 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
 
     if (ag->loader) {
 
-        rc = ngx_mesh_loader_step(ag->loader, NGX_MESH_AGENT_UNITS);
+        rc = ngx_mesh_agent_slice(ag);
 
         if (rc == NGX_AGAIN) {
             ngx_add_timer(ev, NGX_MESH_AGENT_SLICE);
@@ -311,6 +312,28 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
     ag->saving = (ngx_mesh_agent_prepare_save(ag) == NGX_OK);
 
     ngx_mesh_agent_post(ag);
+}
+
+
+static ngx_int_t
+ngx_mesh_agent_slice(ngx_mesh_agent_t *ag)
+{
+    ngx_int_t        rc;
+    struct timespec  start, now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &start);
+
+    do {
+        rc = ngx_mesh_loader_step(ag->loader, NGX_MESH_AGENT_UNITS);
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    } while (rc == NGX_AGAIN
+             && (now.tv_sec - start.tv_sec) * 1000000000
+                + now.tv_nsec - start.tv_nsec
+                < NGX_MESH_AGENT_SLICE * 1000000);
+
+    return rc;
 }
 
 
