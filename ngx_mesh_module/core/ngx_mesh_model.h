@@ -200,7 +200,7 @@ struct ngx_mesh_endpoint_s {
 struct ngx_mesh_cluster_s {
     ngx_mesh_virtual_node_t     *node;
     ngx_mesh_listener_t         *listener;
-    ngx_mesh_endpoint_t         *endpoints;     /* not UNHEALTHY ones first */
+    ngx_mesh_endpoint_t         *endpoints;     /* those to be used first */
     uint32_t                     nendpoints;
     uint32_t                     neligible;     /* the first n may be used */
     uint32_t                     rotation;      /* worker state */
@@ -209,7 +209,7 @@ struct ngx_mesh_cluster_s {
 
 
 typedef struct {
-    ngx_str_t                    name;          /* virtual service, lower case */
+    ngx_str_t                    name;          /* of the service, lower case */
     ngx_mesh_client_policy_t    *client_policy; /* NULL: backend defaults */
     ngx_mesh_virtual_service_t  *service;       /* NULL: not in the document */
 } ngx_mesh_backend_t;
@@ -293,7 +293,7 @@ typedef struct {
 #define NGX_MESH_PRIORITY_UNSET  1000
 
 struct ngx_mesh_route_s {
-    ngx_str_t                    name;      /* empty: made for a node provider */
+    ngx_str_t                    name;      /* empty: of a node provider */
     ngx_mesh_protocol_e          protocol;
     ngx_uint_t                   priority;
     ngx_mesh_match_t             match;

@@ -172,7 +172,7 @@ ngx_mesh_rows_get(ngx_mesh_shm_t *shm, uint64_t key, uint32_t seq)
     row->requests = 0;
     row->connect_failures = 0;
     row->connections = 0;
-    row->idle = 0;
+    row->failures = 0;
     row->spare = 0;
     row->next = *bucket;
 

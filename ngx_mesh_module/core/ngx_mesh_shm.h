@@ -58,10 +58,10 @@ typedef struct {
     uint32_t                 next;          /* in the bucket or free list */
     uint32_t                 seq;           /* last document that had it */
     ngx_atomic_t             in_flight;
-    ngx_atomic_t             requests;
-    ngx_atomic_t             connect_failures;
+    ngx_atomic_t             requests;      /* attempts */
+    ngx_atomic_t             failures;      /* of them, without an answer */
     ngx_atomic_t             connections;   /* opened */
-    ngx_atomic_t             idle;
+    ngx_atomic_t             connect_failures;
     ngx_atomic_t             spare;
 } ngx_mesh_row_t;
 

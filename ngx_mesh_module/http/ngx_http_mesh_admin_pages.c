@@ -14,6 +14,12 @@
 #include "ngx_mesh_idle.h"
 
 
+typedef struct {
+    const char              *name;
+    size_t                   offset;    /* in ngx_mesh_row_t */
+} ngx_http_mesh_admin_counter_t;
+
+
 static void ngx_http_mesh_admin_status(ngx_http_mesh_admin_t *a,
     ngx_mesh_shm_status_t *st);
 static void ngx_http_mesh_admin_member(ngx_http_mesh_admin_t *a,
@@ -29,6 +35,15 @@ static void ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
 static void ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep);
 
+
+static ngx_http_mesh_admin_counter_t  ngx_http_mesh_admin_counters[] = {
+    { "cx_total", offsetof(ngx_mesh_row_t, connections) },
+    { "cx_connect_fail", offsetof(ngx_mesh_row_t, connect_failures) },
+    { "rq_active", offsetof(ngx_mesh_row_t, in_flight) },
+    { "rq_total", offsetof(ngx_mesh_row_t, requests) },
+    { "rq_error", offsetof(ngx_mesh_row_t, failures) },
+    { NULL, 0 }
+};
 
 static const char  *ngx_http_mesh_admin_sources[] = {
     "none", "directives", "file", "last-known-good"
@@ -343,8 +358,10 @@ static void
 ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep)
 {
-    u_char           name[640];
-    ngx_mesh_row_t  *row, none;
+    u_char                          name[640];
+    ngx_atomic_t                    value;
+    ngx_mesh_row_t                 *row, none;
+    ngx_http_mesh_admin_counter_t  *c;
 
     ngx_http_mesh_admin_cluster_name(a, cluster, name, sizeof(name));
 
@@ -355,12 +372,13 @@ ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
         row = &none;
     }
 
-    ngx_http_mesh_admin_print(a, "%s::%V::cx_connect_fail::%uA\n", name,
-                              &ep->name, row->connect_failures);
-    ngx_http_mesh_admin_print(a, "%s::%V::rq_active::%uA\n", name,
-                              &ep->name, row->in_flight);
-    ngx_http_mesh_admin_print(a, "%s::%V::rq_total::%uA\n", name,
-                              &ep->name, row->requests);
+    for (c = ngx_http_mesh_admin_counters; c->name; c++) {
+        value = *(ngx_atomic_t *) ((u_char *) row + c->offset);
+
+        ngx_http_mesh_admin_print(a, "%s::%V::%s::%uA\n", name, &ep->name,
+                                  c->name, (ngx_atomic_uint_t) value);
+    }
+
     ngx_http_mesh_admin_print(a, "%s::%V::health_flags::%s\n", name,
                               &ep->name,
                               ep->health == NGX_MESH_UNHEALTHY

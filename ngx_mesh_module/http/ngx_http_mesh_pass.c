@@ -87,7 +87,7 @@ static ngx_int_t
 ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_mesh_target_t        *target;
+    ngx_mesh_target_t   *target;
     ngx_mesh_request_t   rq;
 
     if (ngx_http_mesh_fill_request(r, &rq) != NGX_OK) {
@@ -102,8 +102,7 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
 
     rq.grpc = ctx->grpc;
     rq.port = mlcf->port ? mlcf->port
-                                 : ngx_mesh_match_port(ctx->service,
-                                                       &rq.host);
+                         : ngx_mesh_match_port(ctx->service, &rq.host);
 
     ctx->route = ngx_mesh_match_route(ctx->service, &rq);
 
@@ -357,6 +356,11 @@ ngx_http_mesh_is_grpc(ngx_http_request_t *r)
 }
 
 
+/*
+ * The hash is of no use here: nginx leaves characters that it calls invalid,
+ * such as the dot, out of the one of a header.
+ */
+
 static ngx_int_t
 ngx_http_mesh_header(ngx_mesh_request_t *rq, ngx_str_t *name, ngx_uint_t hash,
     ngx_str_t *value)
@@ -385,8 +389,7 @@ ngx_http_mesh_header(ngx_mesh_request_t *rq, ngx_str_t *name, ngx_uint_t hash,
             i = 0;
         }
 
-        if (h[i].hash != hash
-            || h[i].key.len != name->len
+        if (h[i].key.len != name->len
             || ngx_strncmp(h[i].lowcase_key, name->data, name->len) != 0)
         {
             continue;

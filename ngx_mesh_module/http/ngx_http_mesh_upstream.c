@@ -29,7 +29,7 @@ static ngx_int_t ngx_http_mesh_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
-static ngx_int_t ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc,
+static void ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
@@ -38,7 +38,8 @@ static void ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc,
 static void ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_idle_key_t *key);
 static ngx_uint_t ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep);
-static void ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx);
+static ngx_mesh_row_t *ngx_http_mesh_row(ngx_mesh_endpoint_t *ep);
+static void ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx, ngx_uint_t cached);
 static void ngx_http_mesh_leave(void *data);
 static ngx_mesh_shm_t *ngx_http_mesh_shm(void);
 #if (NGX_HTTP_SSL)
@@ -61,9 +62,9 @@ ngx_int_t
 ngx_http_mesh_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_http_upstream_t  *u;
     ngx_pool_cleanup_t   *cln;
     ngx_http_mesh_ctx_t  *ctx;
+    ngx_http_upstream_t  *u;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
 
@@ -112,7 +113,7 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_mesh_endpoint_t  *ep;
 
     b.load = ngx_http_mesh_load;
-    b.data = ngx_http_mesh_shm();
+    b.data = NULL;
     b.random[0] = 0;
     b.random[1] = 0;
     b.tried = ctx->tried;
@@ -141,19 +142,19 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
-    ngx_http_mesh_enter(ctx);
-
     /* a connection bound to an address of its own is not for others */
 
-    if (pc->local == NULL && ngx_http_mesh_idle_peer(pc, ctx) == NGX_OK) {
-        return NGX_DONE;
+    if (pc->local == NULL) {
+        ngx_http_mesh_idle_peer(pc, ctx);
     }
 
-    return NGX_OK;
+    ngx_http_mesh_enter(ctx, pc->cached);
+
+    return pc->cached ? NGX_DONE : NGX_OK;
 }
 
 
-static ngx_int_t
+static void
 ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
 {
     ngx_connection_t     *c;
@@ -162,14 +163,11 @@ ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
     ngx_http_mesh_idle_key(ctx, &key);
 
     c = ngx_mesh_idle_get(&key, pc->log);
-    if (c == NULL) {
-        return NGX_DECLINED;
+
+    if (c) {
+        pc->connection = c;
+        pc->cached = 1;
     }
-
-    pc->connection = c;
-    pc->cached = 1;
-
-    return NGX_OK;
 }
 
 
@@ -214,6 +212,13 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
     ngx_mesh_row_t       *row;
     ngx_mesh_idle_key_t   key;
 
+    row = ngx_http_mesh_row(ctx->endpoint);
+    ctx->flags = ctx->connected ? NGX_HTTP_MESH_UC : NGX_HTTP_MESH_UF;
+
+    if (row) {
+        (void) ngx_atomic_fetch_add(&row->failures, 1);
+    }
+
     if (pc->cached) {
 
         /*
@@ -223,22 +228,11 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
 
         ngx_http_mesh_idle_key(ctx, &key);
         ngx_mesh_idle_flush(&key);
-
-        ctx->flags = NGX_HTTP_MESH_UC;
         return;
     }
 
-    if (ctx->connected) {
-        ctx->flags = NGX_HTTP_MESH_UC;
-
-    } else {
-        ctx->flags = NGX_HTTP_MESH_UF;
-
-        row = ngx_mesh_shm_row(ngx_http_mesh_shm(), ctx->endpoint->row,
-                               ctx->endpoint->key);
-        if (row) {
-            (void) ngx_atomic_fetch_add(&row->connect_failures, 1);
-        }
+    if (row && !ctx->connected) {
+        (void) ngx_atomic_fetch_add(&row->connect_failures, 1);
     }
 
     if (ctx->tried == NULL) {
@@ -297,22 +291,39 @@ ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx, ngx_mesh_idle_key_t *key)
 static ngx_uint_t
 ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep)
 {
-    ngx_mesh_shm_t *shm = data;
-
     ngx_mesh_row_t  *row;
 
-    row = ngx_mesh_shm_row(shm, ep->row, ep->key);
+    row = ngx_http_mesh_row(ep);
 
     return row ? row->in_flight : 0;
 }
 
 
-static void
-ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx)
+static ngx_mesh_row_t *
+ngx_http_mesh_row(ngx_mesh_endpoint_t *ep)
 {
+    return ngx_mesh_shm_row(ngx_http_mesh_shm(), ep->row, ep->key);
+}
+
+
+static void
+ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx, ngx_uint_t cached)
+{
+    ngx_mesh_row_t  *row;
+
     ngx_mesh_shm_enter(ngx_http_mesh_shm(), ctx->endpoint->row,
                        ctx->endpoint->key);
     ctx->busy = 1;
+
+    row = ngx_http_mesh_row(ctx->endpoint);
+
+    if (row) {
+        (void) ngx_atomic_fetch_add(&row->requests, 1);
+
+        if (!cached) {
+            (void) ngx_atomic_fetch_add(&row->connections, 1);
+        }
+    }
 }
 
 
