@@ -27,6 +27,7 @@ static char *ngx_mesh_check_block(ngx_conf_t *cf, ngx_mesh_conf_t *mcf);
 static void ngx_mesh_default_block(ngx_mesh_conf_t *mcf);
 static ngx_int_t ngx_mesh_publish_directives(ngx_cycle_t *cycle,
     ngx_mesh_conf_t *mcf);
+static ngx_int_t ngx_mesh_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_mesh_init_process(ngx_cycle_t *cycle);
 static void ngx_mesh_exit_process(ngx_cycle_t *cycle);
 
@@ -57,7 +58,7 @@ ngx_module_t  ngx_mesh_module = {
     ngx_mesh_commands,                     /* module directives */
     NGX_CORE_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_mesh_init_module,                  /* init module */
     ngx_mesh_init_process,                 /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -309,6 +310,27 @@ ngx_mesh_publish_directives(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 }
 
 
+/*
+ * A reload of a single process (master_process off) does not call
+ * init_process: the runtime is moved to the new cycle here.
+ */
+
+static ngx_int_t
+ngx_mesh_init_module(ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_SINGLE
+        || ngx_test_config
+        || ngx_is_init_cycle(cycle->old_cycle))
+    {
+        return NGX_OK;
+    }
+
+    ngx_mesh_exit_process(cycle->old_cycle);
+
+    return ngx_mesh_init_process(cycle);
+}
+
+
 static ngx_int_t
 ngx_mesh_init_process(ngx_cycle_t *cycle)
 {
@@ -338,11 +360,14 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    (void) ngx_mesh_snapshot_init_worker(cycle, mcf);
+
+    /* a document of the agent's is loaded by it, at the end of its own part */
+
     if (mcf->document.len) {
         (void) ngx_mesh_publish_directives(cycle, mcf);
+        ngx_mesh_snapshot_load(cycle);
     }
-
-    (void) ngx_mesh_snapshot_init_worker(cycle, mcf);
 
     return NGX_OK;
 }

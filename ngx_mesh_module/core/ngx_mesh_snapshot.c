@@ -75,11 +75,16 @@ static ngx_mesh_snapshot_worker_t  ngx_mesh_worker;
 ngx_int_t
 ngx_mesh_snapshot_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 {
+    ngx_uint_t    count;
     ngx_event_t  *ev;
+
+    /* not 0 if the process had another cycle before, see ngx_mesh_module.c */
+    count = ngx_mesh_worker.count;
 
     ngx_memzero(&ngx_mesh_worker, sizeof(ngx_mesh_snapshot_worker_t));
 
     ngx_mesh_worker.conf = mcf;
+    ngx_mesh_worker.count = count;
     ngx_mesh_worker.ident[3] = (void *) -1;
 
     ev = &ngx_mesh_worker.slice;
