@@ -160,15 +160,22 @@ ngx_mesh_conf_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_strcmp(value[i].data, "invert") == 0) {
+            if (ngx_mesh_json_get(header, "invert")) {
+                return "has \"invert\" twice";
+            }
+
             if (ngx_mesh_json_add_boolean(cf->pool, header, "invert", 1)
                 == NULL)
             {
                 return NGX_CONF_ERROR;
             }
 
-            /* the last argument: what is left goes to the table below */
-            cf->args->nelts = i;
-            break;
+            /* what is left goes to the table below */
+
+            value[i] = value[cf->args->nelts - 1];
+            cf->args->nelts--;
+            i--;
+            continue;
         }
 
         if (ngx_strncmp(value[i].data, "range=", 6) != 0) {
