@@ -37,6 +37,8 @@ def total(cls, shape, requests, bench, keep=None):
         m = re.search(r'^(?:summary|totals): (\d+)', f.read(), re.M)
     if keep:
         os.replace(out, keep)
+    if not m:
+        raise RuntimeError('callgrind wrote no total')
     return int(m.group(1))
 
 

@@ -72,13 +72,19 @@ class Process:
         return self.popen.poll() is None
 
     def stop(self, sig=signal.SIGTERM):
-        if self.alive():
+        """Again and again: under valgrind a signal may come just before the
+        process goes to sleep, and does not wake it."""
+
+        for _ in range(15):
+            if not self.alive():
+                return
             self.popen.send_signal(sig)
             try:
-                self.popen.wait(30)
+                self.popen.wait(2)
             except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
+                pass
+        self.popen.kill()
+        self.popen.wait()
 
     def tail(self):
         with open(self.log, errors='replace') as f:
