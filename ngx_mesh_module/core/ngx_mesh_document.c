@@ -475,7 +475,7 @@ ngx_mesh_loader_check(ngx_mesh_loader_t *ld)
 }
 
 
-/* makes room for a section */
+/* makes room for a section; to zero it all at once would take a while */
 
 static ngx_int_t
 ngx_mesh_loader_section(ngx_mesh_loader_t *ld)
@@ -500,7 +500,7 @@ ngx_mesh_loader_section(ngx_mesh_loader_t *ld)
 
     list->nelts = n;
     list->items = ngx_palloc(ld->pool, n * sizeof(ngx_mesh_json_t *));
-    list->objects = ngx_pcalloc(ld->build.pool, n * section->size);
+    list->objects = ngx_palloc(ld->build.pool, n * section->size);
     list->map = ngx_mesh_map_create(ld->pool, n);
 
     if (list->items == NULL || list->objects == NULL || list->map == NULL) {
@@ -524,6 +524,7 @@ ngx_mesh_loader_section(ngx_mesh_loader_t *ld)
 static ngx_int_t
 ngx_mesh_loader_element(ngx_mesh_loader_t *ld)
 {
+    u_char                          *object;
     ngx_int_t                        rc;
     ngx_str_t                       *mesh;
     ngx_mesh_json_t                 *item, *name;
@@ -533,8 +534,10 @@ ngx_mesh_loader_element(ngx_mesh_loader_t *ld)
     section = &ngx_mesh_build_sections[ld->section];
     list = &ld->build.lists[ld->section];
     item = ld->value;
+    object = list->objects + ld->index * section->size;
 
     list->items[ld->index] = item;
+    ngx_memzero(object, section->size);
 
     rc = ngx_mesh_shape_validate(&ld->build.walk, section->shape, item);
     if (rc != NGX_OK) {
@@ -553,8 +556,7 @@ ngx_mesh_loader_element(ngx_mesh_loader_t *ld)
                                    mesh);
     }
 
-    rc = section->check(&ld->build, item,
-                        list->objects + ld->index * section->size);
+    rc = section->check(&ld->build, item, object);
 
     ld->index++;
     ld->value = item->next;
