@@ -225,6 +225,9 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
 
         sent += ngx_buf_size(a->buf);
 
+        /* a page may be empty, or end where the buffer before was full */
+        a->buf->temporary = (a->buf->last != a->buf->pos);
+
         out.buf = a->buf;
         out.next = a->tail;
 
@@ -309,7 +312,9 @@ ngx_http_mesh_admin_write_handler(ngx_http_request_t *r)
 
     } else if (rc != NGX_ERROR) {
 
-        if (wev->timer_set) {
+        /* "limit_rate" may have set a timer of its own just now */
+
+        if (wev->timer_set && !wev->delayed) {
             ngx_del_timer(wev);
         }
 
