@@ -22,6 +22,8 @@
 
 
 static ngx_int_t ngx_http_mesh_filter_init(ngx_conf_t *cf);
+static ngx_uint_t ngx_http_mesh_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
 static ngx_int_t ngx_http_mesh_send(ngx_http_request_t *r, ngx_str_t *text);
 static ngx_int_t ngx_http_mesh_reply_headers(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t status, ngx_str_t *text);
@@ -97,6 +99,10 @@ ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     ctx->flags |= flag;
 
+    if (ngx_http_mesh_error_page(r, status)) {
+        return status;
+    }
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
@@ -114,6 +120,33 @@ ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     }
 
     return ngx_http_mesh_send(r, ctx->grpc ? NULL : text);
+}
+
+
+/* whether nginx has an "error_page" for this, as it will look itself */
+
+static ngx_uint_t
+ngx_http_mesh_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL || r->error_page || r->uri_changes == 0) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
