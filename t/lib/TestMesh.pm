@@ -96,20 +96,29 @@ sub mute_port () {
 # A port that does not even take connections: its queue is full.
 
 sub full_port () {
-    my ($s, $c);
+    my ($s, $c, $w);
 
-    $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 0)
+    $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
         or die "listen: $!";
 
     push @sockets, $s;
 
-    for (1 .. 4) {
-        $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Blocking => 0,
-                                   PeerPort => $s->sockport);
-        push @sockets, $c if $c;
+    for (1 .. 100) {
+        socket($c, PF_INET, SOCK_STREAM, IPPROTO_TCP) or die "socket: $!";
+        IO::Handle::blocking($c, 0);
+        connect($c, pack_sockaddr_in($s->sockport, INADDR_LOOPBACK));
+
+        push @sockets, $c;
+
+        $w = '';
+        vec($w, fileno($c), 1) = 1;
+
+        return $s->sockport if select(undef, $w, undef, 0.1) == 0;
+
+        undef $c;
     }
 
-    return $s->sockport;
+    die "the queue of a listening socket has no end";
 }
 
 
