@@ -40,7 +40,8 @@ typedef struct {
 /*
  * A loader over "text", which must stay in place until the loader is gone
  * ("text" is copied into the model where needed, the model does not point
- * into it).  NULL if memory is short.
+ * into it).  "conf" is copied, the strings in it are not and must stay in place
+ * as long.  NULL if memory is short.
  */
 ngx_mesh_loader_t *ngx_mesh_loader_create(ngx_mesh_loader_conf_t *conf,
     ngx_str_t *text);

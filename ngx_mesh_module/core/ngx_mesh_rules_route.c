@@ -590,7 +590,7 @@ ngx_mesh_rules_prefix_rewrite(ngx_mesh_rules_t *rules,
 
     if (s->data[s->len - 1] != '/') {
         return ngx_mesh_rules_violation(rules, value,
-                             "needs a prefix in the match that ends with \"/\"");
+                          "needs a prefix in the match that ends with \"/\"");
     }
 
     return NGX_OK;

@@ -156,8 +156,8 @@ mesh_unit_model_node(ngx_mesh_unit_t *u)
     ngx_keyval_t              *kv;
     ngx_mesh_model_t          *m;
     ngx_mesh_backend_t        *b;
-    ngx_mesh_client_policy_t  *cp;
     ngx_mesh_virtual_node_t   *node, *other;
+    ngx_mesh_client_policy_t  *cp;
 
     m = mesh_unit_full(u);
     if (m == NULL) {

@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_rules.h"
 #include "mesh_unit_document.h"
 
 
@@ -175,9 +176,9 @@ mesh_unit_variant(ngx_mesh_unit_t *u, ngx_str_t *base, ngx_str_t *at,
 static ngx_mesh_json_t *
 mesh_unit_at(ngx_mesh_unit_t *u, ngx_mesh_json_t *value, ngx_str_t *path)
 {
-    char        *name;
-    u_char      *p, *start, *last;
-    ngx_int_t    n;
+    char             *name;
+    u_char           *p, *start, *last;
+    ngx_int_t         n;
     ngx_mesh_json_t  *next;
 
     p = path->data;
@@ -227,3 +228,62 @@ mesh_unit_at(ngx_mesh_unit_t *u, ngx_mesh_json_t *value, ngx_str_t *path)
 
     return value;
 }
+
+
+static ngx_int_t
+mesh_unit_rules_error(void *data, ngx_mesh_json_t *value, ngx_str_t *reason)
+{
+    *(ngx_str_t *) data = *reason;
+
+    return NGX_OK;
+}
+
+
+/* without a loader, as for a spec that a user sends */
+
+static void
+mesh_unit_rules_spec(ngx_mesh_unit_t *u)
+{
+    ngx_str_t               text, error;
+    ngx_mesh_json_t        *spec;
+    ngx_mesh_rules_t        rules;
+    ngx_mesh_shape_walk_t   walk;
+    ngx_mesh_json_limits_t  limits;
+
+    ngx_memzero(&limits, sizeof(ngx_mesh_json_limits_t));
+    ngx_memzero(&walk, sizeof(ngx_mesh_shape_walk_t));
+    ngx_memzero(&rules, sizeof(ngx_mesh_rules_t));
+
+    limits.depth = NGX_MESH_JSON_MAX_DEPTH;
+
+    walk.pool = u->pool;
+    walk.error = mesh_unit_rules_error;
+    walk.data = &error;
+
+    rules.pool = u->pool;
+    rules.error = mesh_unit_rules_error;
+    rules.data = &error;
+
+    ngx_str_set(&text, "{\"httpRoute\": {\"match\": {\"path\": {\"regex\":"
+                       "\"/(a\"}}, \"action\": {\"weightedTargets\": ["
+                       "{\"virtualNode\": \"n\", \"weight\": 1}]}}}");
+    ngx_str_null(&error);
+
+    spec = ngx_mesh_json_parse(u->pool, &limits, &text, &error);
+
+    MESH_IS_INT(ngx_mesh_shape_validate(&walk, &ngx_mesh_shape_route_spec,
+                                        spec),
+                NGX_OK, "the shape of the spec is right");
+    MESH_IS_INT(ngx_mesh_rules_route(&rules, spec), NGX_OK,
+                "a regex is left to the model");
+
+    rules.regex = 1;
+
+    MESH_IS_INT(ngx_mesh_rules_route(&rules, spec), NGX_DECLINED,
+                "or tried, if asked for");
+    MESH_OK(error.len > 27
+            && ngx_strncmp(error.data, "is not a regular expression", 27) == 0,
+            "%V", &error);
+}
+
+MESH_UNIT(mesh_unit_rules_spec)
