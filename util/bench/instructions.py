@@ -2,13 +2,13 @@
 
 A process without a master serves N requests, another one 2N; what the second
 needs more is the cost of N requests, without that of start and end.  Only
-instructions of user space count; the kernel's do not.
+instructions of user space count; the kernel's do not.  The output of the second
+stays in build/bench/callgrind.SHAPE.PROXY, for callgrind_annotate.
 """
 
 import os
 import re
 import signal
-import subprocess
 
 import load
 import proxies
@@ -40,15 +40,6 @@ def total(cls, shape, requests, bench, keep=None):
     if not m:
         raise RuntimeError('callgrind wrote no total')
     return int(m.group(1))
-
-
-def functions(path):
-    """The functions that cost most, [(share in %, name)], to look at."""
-
-    p = subprocess.run(['callgrind_annotate', path], capture_output=True,
-                       text=True)
-    return [(float(share), name) for share, name in re.findall(
-        r'^\s*[\d,]+ \(\s*([\d.]+)%\)\s+\S*?:(\S+)', p.stdout, re.M)][:12]
 
 
 def run(bench, results):
