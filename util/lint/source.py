@@ -13,7 +13,8 @@ def files(*suffixes):
     """Files git knows or would add, relative to the top, that exist."""
 
     out = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        ["git", "-c", "safe.directory=*", "ls-files", "-co",
+         "--exclude-standard", "-z"],
         cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.decode()
 
     found = sorted(set(n for n in out.split("\0") if n))
