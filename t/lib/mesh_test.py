@@ -6,9 +6,11 @@ a test starts or writes is gone when its process ends.
 """
 
 import atexit
+import grp
 import http.client
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -237,7 +239,8 @@ class Nginx:
     def write(self):
         lines = ['load_module %s;' % m for m in self.modules]
         if self.user and os.geteuid() == 0:
-            lines.append('user %s;' % self.user)
+            group = grp.getgrgid(pwd.getpwnam(self.user).pw_gid).gr_name
+            lines.append('user %s %s;' % (self.user, group))
         lines += ['worker_processes %d;' % self.workers,
                   'daemon off;',
                   'master_process %s;' % ('on' if self.master else 'off'),
