@@ -29,12 +29,12 @@ test:
 demo:
 	@util/deps build demo
 	@util/build
-	@util/demo
+	@util/demo/run
 
 demo-check:
 	@util/deps build demo
 	@util/build
-	@util/demo --check
+	@util/demo/run --check
 
 bench:
 	@util/deps build bench
