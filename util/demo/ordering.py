@@ -100,15 +100,14 @@ class Ordering:
         new.rename(self.document)
         return before, str(self.version)
 
-    def read_document(self):
-        """(version, {node: weight}) as the file has it, or None while it is
-        being edited."""
+    def read_weights(self):
+        """{node: weight} as the file has it, or None while it is edited."""
         try:
             document = json.loads(self.document.read_text())
             route = document["routes"][0]["spec"]["httpRoute"]
-            return str(document["version"]), {
-                target["virtualNode"]: target["weight"]
-                for target in route["action"]["weightedTargets"]}
+            weights = {target["virtualNode"]: target["weight"]
+                       for target in route["action"]["weightedTargets"]}
+            return {node: weights.get(node, 0) for node in VERSIONS}
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
@@ -210,12 +209,15 @@ class Ordering:
         finally:
             connection.close()
 
-    def config_version(self, node):
+    def config(self, node):
+        """What a sidecar says about its document, {} if it says nothing."""
         try:
-            info = json.loads(self.admin(node, "/server_info")[1])
-            return info["config"]["version"]
+            return json.loads(self.admin(node, "/server_info")[1])["config"]
         except (TypeError, ValueError, LookupError):
-            return None
+            return {}
+
+    def config_version(self, node):
+        return self.config(node).get("version")
 
     def memory(self, node):
         """What the sidecar's processes take together, in bytes: shared pages

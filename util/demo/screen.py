@@ -3,13 +3,15 @@
 
 import os
 import sys
+import textwrap
 import time
 
 from ordering import NODES, VERSIONS
 
-CLEAR_REST = "\x1b[K"
 HOME = "\x1b[H"
-CLEAR_BELOW = "\x1b[J"
+CLEAR, CLEAR_REST, CLEAR_BELOW = "\x1b[2J", "\x1b[K", "\x1b[J"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 COLOURS = {"inventory-v1": "\x1b[36m", "inventory-v2": "\x1b[33m",
            "bad": "\x1b[31m", "good": "\x1b[32m", "strong": "\x1b[1m",
            "dim": "\x1b[2m"}
@@ -30,18 +32,24 @@ class Screen:
         encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         self.bar_sign = "\u2588" if encoding == "utf8" else "#"
         if live:
-            sys.stdout.write("\x1b[?25l\x1b[2J")
+            sys.stdout.write(HIDE_CURSOR + NO_WRAP + CLEAR)
 
     def close(self):
         if self.live:
-            sys.stdout.write("\x1b[?25h\n")
+            sys.stdout.write(SHOW_CURSOR + WRAP + "\n")
             sys.stdout.flush()
+            self.live = False
 
     def note(self, text, colour=None):
         """A line that stays."""
-        self.notes.append(self.paint(text, colour))
+        self.notes.append((text, colour))
         if not self.live:
             print(text, flush=True)
+
+    def wrapped(self, width):
+        return [self.paint(line, colour) for text, colour in self.notes
+                for line in textwrap.wrap(text, width, subsequent_indent="    ")
+                or [""]]
 
     def paint(self, text, colour):
         if not self.live or colour is None:
@@ -52,7 +60,7 @@ class Screen:
         if self.live:
             width, height = os.get_terminal_size()
             lines = self.picture(state)
-            lines += self.notes[-max(1, height - len(lines) - 1):]
+            lines += self.wrapped(width)[-max(1, height - len(lines) - 1):]
             sys.stdout.write(HOME + "".join(
                 line + CLEAR_REST + "\n" for line in lines[:height - 1])
                 + CLEAR_BELOW)
@@ -84,10 +92,10 @@ class Screen:
             self.paint("nginx mesh: the Ordering application", "strong")
             + f"   {self.elapsed()}",
             "",
-            f"{'':39}weight  last {window_seconds(state):.0f} s   since change",
-            f"{'':21}+-> {rows['inventory-v1']}",
-            f"{state.clients:>3} clients -> ui -> order",
-            f"{'':21}+-> {rows['inventory-v2']}",
+            f"{'':44}weight  last {state.window_length:.0f} s  since change",
+            f"{'':26},-> {rows['inventory-v1']}",
+            f"{state.clients:>3} clients -> ui -> order -+",
+            f"{'':26}'-> {rows['inventory-v2']}",
             "",
             f"{rate:6.0f} requests/s   p50 {p50 * 1e3:.1f} ms   "
             f"p99 {p99 * 1e3:.1f} ms   {failed}",
@@ -110,6 +118,3 @@ class Screen:
                 + f"{state.since.share(version):13.2%}   "
                 + self.paint(bar, version))
 
-
-def window_seconds(state):
-    return state.window_length
