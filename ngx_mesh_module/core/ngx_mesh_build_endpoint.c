@@ -176,8 +176,10 @@ ngx_mesh_build_endpoints_room(ngx_mesh_build_t *b)
             continue;
         }
 
-        cluster->endpoints = ngx_pcalloc(b->pool,
-                                         n * sizeof(ngx_mesh_endpoint_t));
+        /* not zeroed: each of them is filled in, one at a time */
+
+        cluster->endpoints = ngx_palloc(b->pool,
+                                        n * sizeof(ngx_mesh_endpoint_t));
         if (cluster->endpoints == NULL) {
             return NGX_ERROR;
         }
@@ -322,6 +324,7 @@ ngx_mesh_build_entry_fill(ngx_mesh_build_t *b, ngx_mesh_json_t *entry)
             ep = &cluster->endpoints[cluster->neligible++];
         }
 
+        ngx_memzero(ep, sizeof(ngx_mesh_endpoint_t));
         ep->health = health;
 
         if (ngx_mesh_build_zone(b, ngx_mesh_rules_find(entry, "zone"),

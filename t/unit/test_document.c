@@ -484,8 +484,9 @@ mesh_unit_generate(ngx_mesh_unit_t *u, ngx_uint_t nodes, ngx_uint_t n,
         for (j = 0; j < n; j++) {
             p = ngx_slprintf(p, last, "%s{\"ip\":\"10.%ui.%ui.%ui\",\"port\":"
                              "8080,\"healthStatus\":\"HEALTHY\",\"zone\":"
-                             "\"eu-west-1%c\"}", j ? "," : "", i >> 8,
-                             i & 255, j & 255, 'a' + (int) (j % 3));
+                             "\"eu-west-1%c\"}", j ? "," : "",
+                             (i + j) >> 16 & 255, (i + j) >> 8 & 255,
+                             (i + j) & 255, 'a' + (int) (j % 3));
         }
 
         p = ngx_slprintf(p, last, "]");
@@ -510,8 +511,10 @@ mesh_unit_usec(void)
 }
 
 
+/* "nodes" and "n" as for mesh_unit_generate() */
+
 static void
-mesh_unit_document_time(ngx_mesh_unit_t *u)
+mesh_unit_timed(ngx_mesh_unit_t *u, ngx_uint_t nodes, ngx_uint_t n)
 {
     uint64_t                 start, begin, took, longest, total, freed;
     ngx_int_t                rc;
@@ -522,7 +525,7 @@ mesh_unit_document_time(ngx_mesh_unit_t *u)
     ngx_mesh_loader_conf_t   conf;
 
     mesh_unit_conf(u, &conf);
-    mesh_unit_generate(u, MESH_UNIT_NODES, MESH_UNIT_PER_NODE, &text);
+    mesh_unit_generate(u, nodes, n, &text);
 
     start = mesh_unit_usec();
 
@@ -549,9 +552,8 @@ mesh_unit_document_time(ngx_mesh_unit_t *u)
 
     total = mesh_unit_usec() - start;
 
-    if (!MESH_OK(rc == NGX_OK, "%d nodes, %d endpoints each: accepted %V",
-                 MESH_UNIT_NODES, MESH_UNIT_PER_NODE,
-                 ngx_mesh_loader_error(ld)))
+    if (!MESH_OK(rc == NGX_OK, "%ui nodes, %ui endpoints each: accepted %V",
+                 nodes, n, ngx_mesh_loader_error(ld)))
     {
         ngx_mesh_loader_free(ld);
         return;
@@ -567,9 +569,8 @@ mesh_unit_document_time(ngx_mesh_unit_t *u)
               "(step %ui), %ui over 1 ms; tree freed in %uL us", text.len,
               total, steps, longest, which, slow, freed);
 
-    MESH_IS_INT(m->nendpoints, MESH_UNIT_NODES * MESH_UNIT_PER_NODE,
-                "all endpoints are there");
-    MESH_OK(ngx_mesh_map_find(m->egress, (u_char *) "service-77.big.local", 20)
+    MESH_IS_INT(m->nendpoints, nodes * n, "all endpoints are there");
+    MESH_OK(ngx_mesh_map_find(m->egress, (u_char *) "service-0.big.local", 19)
             != NULL, "and the services");
 
     MESH_OK(total < 2000000 * MESH_UNIT_SLOW, "in less than 2 s");
@@ -578,6 +579,16 @@ mesh_unit_document_time(ngx_mesh_unit_t *u)
     ngx_destroy_pool(m->pool);
 
     MESH_DIAG("model freed in %uL us", mesh_unit_usec() - begin);
+}
+
+
+/* many nodes, and one node that is large alone */
+
+static void
+mesh_unit_document_time(ngx_mesh_unit_t *u)
+{
+    mesh_unit_timed(u, MESH_UNIT_NODES, MESH_UNIT_PER_NODE);
+    mesh_unit_timed(u, 1, MESH_UNIT_NODES * MESH_UNIT_PER_NODE);
 }
 
 MESH_UNIT(mesh_unit_document_time)
