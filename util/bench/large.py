@@ -137,18 +137,19 @@ def swapping(bench, docs):
 
     with start(bench, docs, 'a') as proxy:
         before = system.memory_kb(proxy.process.pids())
-        client = load.ConstantRate(proxy, RATE, 2 * quiet + busy + 2,
+        # some more, as the last document may take its time
+        client = load.ConstantRate(proxy, RATE, 2 * quiet + busy + 8,
                                    bench.cores.load, CONNECTIONS)
         time.sleep(1)
         t0 = time.time()
         time.sleep(quiet)
 
         t1, name, applied = time.time(), 'a', []
-        for n in range(busy // EVERY):
+        while time.time() < t1 + busy - EVERY / 2:
             name = 'b' if name == 'a' else 'a'
             docs.put(name, proxy.path)
             applied.append(wait_applied(proxy, name))
-            time.sleep(max(0, t1 + (n + 1) * EVERY - time.time()))
+            time.sleep(max(0, t1 + len(applied) * EVERY - time.time()))
 
         t2 = time.time()
         time.sleep(quiet)

@@ -77,7 +77,8 @@ class ConstantRate:
 
     With many connections next to no request waits for the one before it, so
     that a proxy that stands still shows in as many latencies as requests
-    were due meanwhile.
+    were due meanwhile.  Connections are made at the same rate: they would all
+    send at the same moment otherwise, for ever.
     """
 
     def __init__(self, proxy, rate, seconds, core, connections):
@@ -88,8 +89,9 @@ class ConstantRate:
             os.unlink(self.log)
         self.seconds = seconds
         self.popen = subprocess.Popen(
-            _h2load(proxy, '-c%d' % connections,
-                    '--rps=%g' % (rate / connections), '-D%d' % seconds,
+            _h2load(proxy, '-n%d' % (rate * seconds), '-c%d' % connections,
+                    '--rps=%g' % (rate / connections),
+                    '-r%d' % max(1, rate // 1000), '--rate-period=1ms',
                     '--log-file=' + self.log),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}))
