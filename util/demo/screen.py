@@ -117,4 +117,3 @@ class Screen:
                 + f"{state.weight(version):6.0%}{share:9.1%}"
                 + f"{state.since.share(version):13.2%}   "
                 + self.paint(bar, version))
-
