@@ -763,7 +763,7 @@ ngx_mesh_agent_doubt(ngx_mesh_agent_t *ag)
 static void
 ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
 {
-    ngx_str_t              none;
+    ngx_str_t              version;
     ngx_mesh_shm_status_t  status;
 
     if (!ag->agent) {
@@ -774,8 +774,13 @@ ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
         ngx_memcpy(ag->refused, ag->file.digest, NGX_MESH_DIGEST_LEN);
     }
 
-    ngx_str_null(&none);
-    ngx_mesh_shm_reject(ag->mcf->shm, &none, reason);
+    ngx_str_null(&version);
+
+    if (ag->loader) {
+        ngx_mesh_loader_version(ag->loader, &version);
+    }
+
+    ngx_mesh_shm_reject(ag->mcf->shm, &version, reason);
 
     ngx_mesh_shm_status(ag->mcf->shm, &status);
 

@@ -54,7 +54,7 @@ struct ngx_mesh_loader_s {
     ngx_uint_t               spent;     /* units, in this step */
 
     ngx_str_t                error;
-    ngx_mesh_json_source_t  *source;    /* of the error */
+    ngx_mesh_json_source_t  *source;    /* of the error, or first_unknown */
     ngx_uint_t               unknown;
     ngx_str_t                first_unknown;
 
@@ -84,6 +84,8 @@ static ngx_mesh_virtual_service_t *ngx_mesh_loader_reachable(
     ngx_mesh_model_t *model, ngx_uint_t i);
 static ngx_int_t ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
     ngx_str_t *reason);
+static void ngx_mesh_loader_set_source(ngx_mesh_loader_t *ld,
+    ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_loader_unknown_member(void *data,
     ngx_mesh_json_t *value, ngx_str_t *reason);
 
@@ -819,6 +821,22 @@ ngx_mesh_loader_error_source(ngx_mesh_loader_t *ld)
 }
 
 
+void
+ngx_mesh_loader_version(ngx_mesh_loader_t *ld, ngx_str_t *version)
+{
+    ngx_mesh_json_t  *value;
+
+    value = ld->root ? ngx_mesh_json_get(ld->root, "version") : NULL;
+
+    if (value && value->type == NGX_MESH_JSON_STRING) {
+        *version = value->u.string;
+
+    } else {
+        ngx_str_null(version);
+    }
+}
+
+
 ngx_uint_t
 ngx_mesh_loader_unknown(ngx_mesh_loader_t *ld, ngx_str_t *first)
 {
@@ -853,9 +871,8 @@ ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
 {
     ngx_mesh_loader_t *ld = data;
 
-    u_char           *p;
-    ngx_str_t         path;
-    ngx_mesh_json_t  *v;
+    u_char     *p;
+    ngx_str_t   path;
 
     if (ld->error.len) {
         return NGX_ABORT;
@@ -882,11 +899,22 @@ ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
 
     ld->error.len = p - ld->error.data;
 
-    for (v = value; v && ld->source == NULL; v = v->parent) {
-        ld->source = v->source;
-    }
+    ngx_mesh_loader_set_source(ld, value);
 
     return NGX_ABORT;
+}
+
+
+/* "value" itself or the closest of its parents that has one */
+
+static void
+ngx_mesh_loader_set_source(ngx_mesh_loader_t *ld, ngx_mesh_json_t *value)
+{
+    ld->source = NULL;
+
+    for ( /* void */ ; value && ld->source == NULL; value = value->parent) {
+        ld->source = value->source;
+    }
 }
 
 
@@ -899,6 +927,8 @@ ngx_mesh_loader_unknown_member(void *data, ngx_mesh_json_t *value,
     if (ld->unknown++) {
         return NGX_OK;
     }
+
+    ngx_mesh_loader_set_source(ld, value);
 
     return ngx_mesh_json_path(ld->pool, value, &ld->first_unknown);
 }

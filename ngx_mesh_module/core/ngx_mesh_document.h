@@ -71,6 +71,9 @@ ngx_mesh_model_t *ngx_mesh_loader_model(ngx_mesh_loader_t *ld);
 ngx_str_t *ngx_mesh_loader_error(ngx_mesh_loader_t *ld);
 ngx_mesh_json_source_t *ngx_mesh_loader_error_source(ngx_mesh_loader_t *ld);
 
+/* "version" of the document, refused or not; empty if that was not reached */
+void ngx_mesh_loader_version(ngx_mesh_loader_t *ld, ngx_str_t *version);
+
 /* unknown members that were ignored: how many, and the path of the first */
 ngx_uint_t ngx_mesh_loader_unknown(ngx_mesh_loader_t *ld, ngx_str_t *first);
 
