@@ -42,14 +42,18 @@ def slug(heading):
     return re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
 
 
-def without_code(text):
-    text = re.sub(r"^( *)(```|~~~).*?^ *\2", "", text, flags=re.M | re.S)
-    return re.sub(r"`[^`\n]*`", "", text)
+def spaces(m):
+    return re.sub(r"[^\n]", " ", m.group(0))
+
+
+def without_blocks(text):
+    """Without blocks of code; lines keep their numbers."""
+
+    return re.sub(r"^( *)(```|~~~).*?^ *\2", spaces, text, flags=re.M | re.S)
 
 
 def anchors(name):
-    text = re.sub(r"^( *)(```|~~~).*?^ *\2", "", source.read(name),
-                  flags=re.M | re.S)
+    text = without_blocks(source.read(name))
     found = set(re.findall(r'<a (?:id|name)="([^"]+)"', text))
     seen = {}
     for m in re.finditer(r"^#+ +(.*)$", text, re.M):
@@ -61,16 +65,16 @@ def anchors(name):
 
 
 def check_links(report, name):
-    text = source.read(name)
+    text = re.sub(r"`[^`\n]*`", spaces, without_blocks(source.read(name)))
     where = os.path.dirname(name)
 
     for m in re.finditer(r"\]\(<?([^()\s>]+)>?(?: \"[^\"]*\")?\)",
-                         without_code(text)):
+                         text):
         target, _, anchor = m.group(1).partition("#")
         if re.match(r"[a-z][a-z0-9+.-]*:", m.group(1)):
             continue
 
-        line = text[:max(0, text.find(m.group(0)))].count("\n") + 1
+        line = text[:m.start()].count("\n") + 1
         full = os.path.normpath(os.path.join(where, target)) if target \
             else name
 
