@@ -31,6 +31,8 @@ static char *ngx_mesh_conf_keepalive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_mesh_conf_mesh_spec(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static void ngx_mesh_conf_error(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
+    ngx_mesh_loader_t *ld, ngx_str_t *text, const char *more);
 
 
 static ngx_conf_enum_t  ngx_mesh_conf_lb_policies[] = {
@@ -491,13 +493,18 @@ ngx_mesh_conf_mesh_spec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * What is unknown in a document may be of a later version; here it is a
+ * parameter that the kind of route does not have.
+ */
+
 ngx_int_t
 ngx_mesh_conf_document(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 {
     ngx_int_t                rc;
+    ngx_str_t                unknown;
     ngx_mesh_loader_t       *ld;
     ngx_mesh_loader_conf_t   lc;
-    ngx_mesh_json_source_t  *source;
 
     if (mcf->tree == NULL) {
         return NGX_OK;
@@ -513,17 +520,11 @@ ngx_mesh_conf_document(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
     rc = ngx_mesh_loader_step(ld, 0);
 
     if (rc != NGX_OK) {
-        source = ngx_mesh_loader_error_source(ld);
+        ngx_mesh_conf_error(cycle, mcf, ld, ngx_mesh_loader_error(ld), "");
 
-        if (source) {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V in %V:%ui",
-                          ngx_mesh_loader_error(ld), &source->file,
-                          source->line);
-
-        } else {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V in %s:%ui",
-                          ngx_mesh_loader_error(ld), mcf->file, mcf->line);
-        }
+    } else if (ngx_mesh_loader_unknown(ld, &unknown)) {
+        ngx_mesh_conf_error(cycle, mcf, ld, &unknown, ": does not exist");
+        rc = NGX_ERROR;
     }
 
     ngx_mesh_loader_free(ld);
@@ -533,4 +534,23 @@ ngx_mesh_conf_document(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
     }
 
     return ngx_mesh_json_print(cycle->pool, mcf->tree, &mcf->document);
+}
+
+
+static void
+ngx_mesh_conf_error(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
+    ngx_mesh_loader_t *ld, ngx_str_t *text, const char *more)
+{
+    ngx_mesh_json_source_t  *source;
+
+    source = ngx_mesh_loader_error_source(ld);
+
+    if (source) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V%s in %V:%ui",
+                      text, more, &source->file, source->line);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V%s in %s:%ui",
+                  text, more, mcf->file, mcf->line);
 }

@@ -118,7 +118,7 @@ ngx_mesh_conf_listener(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* endpoint ADDRESS[:PORT] [zone=NAME] [unhealthy]; */
+/* endpoint ADDRESS[:PORT] [zone=NAME] [health=...]; */
 
 char *
 ngx_mesh_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -151,7 +151,7 @@ ngx_mesh_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ip.len = p - ip.data;
         p++;
 
-        if (p < last && *p++ != ':') {
+        if (p < last && (*p++ != ':' || p == last)) {
             return "has an invalid address";
         }
 
@@ -164,6 +164,10 @@ ngx_mesh_conf_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (p) {
             ip.len = p++ - ip.data;
+
+            if (p == last) {
+                return "has an invalid address";
+            }
         }
     }
 

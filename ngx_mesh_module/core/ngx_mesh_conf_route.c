@@ -195,6 +195,13 @@ ngx_mesh_conf_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         end.len = last - end.data;
 
         match = ngx_mesh_conf_need(cf, header, "match", NGX_MESH_JSON_OBJECT);
+
+        if (match && ngx_mesh_json_get(match, "range")) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"range=\"");
+            return NGX_CONF_ERROR;
+        }
+
         range = ngx_mesh_conf_add(cf, match, "range", NGX_MESH_JSON_OBJECT);
 
         if (ngx_mesh_conf_add_number(cf, range, "start", &start) != NGX_CONF_OK
@@ -374,23 +381,26 @@ ngx_mesh_conf_retry_event(ngx_conf_t *cf, ngx_mesh_json_t *policy,
     ngx_uint_t        i;
     ngx_mesh_json_t  *list;
 
-    static ngx_str_t  http[] = {
-        ngx_string("server-error"),
-        ngx_string("gateway-error"),
-        ngx_string("client-error"),
-        ngx_string("stream-error"),
+    static ngx_str_t  grpc[] = {
+        ngx_string("cancelled"),
+        ngx_string("deadline-exceeded"),
+        ngx_string("internal"),
+        ngx_string("resource-exhausted"),
+        ngx_string("unavailable"),
         ngx_null_string
     };
 
-    member = "grpcRetryEvents";
+    /* also for unknown ones, which the rules refuse there */
 
-    for (i = 0; http[i].len; i++) {
-        name = &http[i];
+    member = "httpRetryEvents";
+
+    for (i = 0; grpc[i].len; i++) {
+        name = &grpc[i];
 
         if (name->len == event->len
             && ngx_strncmp(name->data, event->data, name->len) == 0)
         {
-            member = "httpRetryEvents";
+            member = "grpcRetryEvents";
         }
     }
 
