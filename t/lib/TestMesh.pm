@@ -5,8 +5,8 @@ package TestMesh;
 #
 #     --- mesh          what stands before http {}, as the file conf/mesh.conf
 #     --- document      the file conf/mesh.json
-#     --- emerg         nginx has to refuse --- mesh with this message, at the
-#                       line that ends in "# <-"
+#     --- emerg         nginx has to refuse --- mesh with a message that begins
+#                       so, at the line that ends in "# <-"
 #     --- cases         requests, one a line, each on a connection of its own:
 #
 #         METHOD URI ["Name: value"]... -> STATUS [FLAGS]
@@ -171,12 +171,11 @@ sub set_emerg ($) {
     $message = $block->emerg;
     chomp $message;
 
-    if ($line) {
-        $message .= " in " . server_root() . "/conf/mesh.conf:$line\n";
-    }
+    $line = $line ? server_root() . "/conf/mesh.conf:$line" : '';
 
     $block->set_value('must_die', '');
-    $block->set_value('error_log', [qr/\[emerg\] .*\Q$message\E/]);
+    $block->set_value('error_log',
+                      [qr/\[emerg\] .*\Q$message\E.* in .*\Q$line\E$/]);
     $block->set_value('request', 'GET /');
 }
 
