@@ -59,15 +59,15 @@ class Documents:
         os.replace(fresh, path)
 
 
-def wait_applied(proxy, version, timeout=60):
-    """Seconds until the version is in force."""
+def wait_applied(proxy, version, every=0.005, timeout=60):
+    """Seconds until the version is in force; asks "every" so many."""
 
     start = time.monotonic()
     while proxy.applied() != version:
         if time.monotonic() - start > timeout:
             raise RuntimeError('document "%s" was not applied in %d s'
                                % (version, timeout))
-        time.sleep(0.005)
+        time.sleep(every)
     return time.monotonic() - start
 
 
@@ -148,7 +148,7 @@ def swapping(bench, docs):
         while time.time() < t1 + busy - EVERY / 2:
             name = 'b' if name == 'a' else 'a'
             docs.put(name, proxy.path)
-            applied.append(wait_applied(proxy, name))
+            applied.append(wait_applied(proxy, name, 0.05))
             time.sleep(max(0, t1 + len(applied) * EVERY - time.time()))
 
         t2 = time.time()

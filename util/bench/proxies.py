@@ -302,7 +302,8 @@ class Mesh(Nginx):
                                   % os.path.relpath(path, ROOT))
         commit = system.output(['git', '-C', ROOT, 'describe', '--always',
                                 '--dirty'])
-        return commit if ' ' not in commit else ''
+        return ' '.join([version_of_module()]
+                        + ['(%s)' % commit] * (' ' not in commit)).strip()
 
     def start(self):
         self.version()
