@@ -274,6 +274,12 @@ start=(sidecar --resource mesh/ordering/virtualNode/order
 util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err"
 ok $? '--test'
 
+nginx=${NGINX:-$(PATH=$PATH:/usr/sbin command -v nginx)}
+NGINX=$nginx util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err"
+! grep -q 'inherited sockets' "$dir/err"
+# shellcheck disable=SC2016
+ok $? '$NGINX is for the launcher alone'
+
 util/mesh "${start[@]}" > "$dir/out" 2> "$dir/err" &
 pid=$!
 
