@@ -211,6 +211,22 @@ def listen_http2(address):
     return 'listen %s http2;' % address
 
 
+class Daemon:
+    """As much of Popen as is needed, for a process that is no child."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if not alive(self.pid):
+            self.returncode = 0
+        return self.returncode
+
+    def wait(self):
+        wait(lambda: self.poll() is not None)
+
+
 class Nginx:
     """One nginx in a directory of its own.
 
@@ -220,7 +236,7 @@ class Nginx:
     running = []
 
     def __init__(self, http='', main='', workers=1, user=None, modules=True,
-                 master=True, level='info', path=None):
+                 master=True, level='info', path=None, daemon=False):
         self.dir = path or directory()
         self.http = http
         self.main = main
@@ -229,6 +245,7 @@ class Nginx:
         self.modules = MODULES if modules else []
         self.master = master
         self.level = level
+        self.daemon = daemon
         self.process = None
         self.pid = None
         os.makedirs(self.dir + '/logs', exist_ok=True)
@@ -242,7 +259,7 @@ class Nginx:
             group = grp.getgrgid(pwd.getpwnam(self.user).pw_gid).gr_name
             lines.append('user %s %s;' % (self.user, group))
         lines += ['worker_processes %d;' % self.workers,
-                  'daemon off;',
+                  'daemon %s;' % ('on' if self.daemon else 'off'),
                   'master_process %s;' % ('on' if self.master else 'off'),
                   'pid nginx.pid;',
                   'error_log logs/error.log %s;' % self.level,
@@ -273,6 +290,10 @@ class Nginx:
         self.write()
         with open(self.path('stderr'), 'ab') as err:
             self.process = subprocess.Popen(self.command(), stderr=err)
+        if self.daemon:
+            self.process.wait()
+            with open(self.path('nginx.pid')) as f:
+                self.process = Daemon(int(f.read()))
         Nginx.running.append(self)
         at_end(self.kill)
         if not wait(self.is_up):
@@ -306,7 +327,10 @@ class Nginx:
         return found
 
     def send(self, sig, pid=None):
-        os.kill(pid or self.pid, sig)
+        pid = pid or self.pid
+        if pid <= 1:                    # a group, or everybody
+            raise ValueError('no process: %r' % pid)
+        os.kill(pid, sig)
 
     def reload(self):
         """HUP, until the workers are others."""
@@ -608,7 +632,8 @@ class Backend:
     connection.  raw(socket, file, request) takes it over instead.
     """
 
-    def __init__(self, name='a', answer=None, raw=None, host='127.0.0.1'):
+    def __init__(self, name='a', answer=None, raw=None, host='127.0.0.1',
+                 port=0):
         self.name = name
         self.answer = answer or (lambda r: reply(name))
         self.raw = raw
@@ -619,7 +644,7 @@ class Backend:
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         self.socket = socket.socket(family)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind((host, 0))
+        self.socket.bind((host, port))
         self.socket.listen(512)
         self.host = host
         self.port = self.socket.getsockname()[1]
