@@ -50,6 +50,14 @@ mesh m {
         endpoint  127.0.0.3:$port{closed};
     }
 
+    virtual_node busy {
+        lb_policy  least_request;
+        listener   8080;
+        endpoint   127.0.0.1:$port{closed};
+        endpoint   127.0.0.2:$port{closed};
+        endpoint   127.0.0.3:$port{closed};
+    }
+
     virtual_node four {
         listener  8080;
         endpoint  127.0.0.1:$port{closed};
@@ -81,6 +89,7 @@ mesh m {
     virtual_service  half.local     virtual_node=half;
     virtual_service  most.local     virtual_node=most;
     virtual_service  three.local    virtual_node=three;
+    virtual_service  busy.local     virtual_node=busy;
     virtual_service  four.local     virtual_node=four;
     virtual_service  app.local      virtual_node=app;
     virtual_service  zero.local     virtual_router=zero;
@@ -443,7 +452,19 @@ qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\
 
 
 
-=== TEST 21: of four endpoints, three are tried
+=== TEST 21: and under least_request, where chance alone would try one again
+--- pipelined_requests eval
+[("GET /") x 12]
+--- more_headers
+Host: busy.local
+--- error_code eval
+[(503) x 12]
+--- response_headers_like eval
+[('X-Upstream: 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\d:\d+') x 12]
+
+
+
+=== TEST 22: of four endpoints, three are tried
 --- request
 GET /
 --- more_headers
@@ -455,7 +476,7 @@ qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\
 
 
 
-=== TEST 22: the connection goes on after a reply of the proxy
+=== TEST 23: the connection goes on after a reply of the proxy
 --- pipelined_requests eval
 ["GET /1", "GET /2", "POST /3\nbody", "GET /4", "GET /5"]
 --- more_headers eval
@@ -468,7 +489,7 @@ qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\
 
 
 
-=== TEST 23: a body that was sent before the reply is not taken for a request
+=== TEST 24: a body that was sent before the reply is not taken for a request
 --- pipelined_requests eval
 ["POST /1\nGET / HTTP/1.1 Host: a.local", "GET /2"]
 --- more_headers eval
@@ -480,7 +501,7 @@ qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\
 
 
 
-=== TEST 24: error_page goes before replies to failed attempts
+=== TEST 25: error_page goes before replies to failed attempts
 --- config
 location / {
     mesh_pass           egress;
@@ -503,7 +524,7 @@ location = /sorry {
 
 
 
-=== TEST 25: error_page goes before replies that need no attempt
+=== TEST 26: error_page goes before replies that need no attempt
 --- config
 location / {
     mesh_pass   egress;
@@ -525,7 +546,7 @@ location = /sorry {
 
 
 
-=== TEST 26: proxy_intercept_errors puts error_page before the application's answers
+=== TEST 27: proxy_intercept_errors puts error_page before the application's answers
 --- config
 location / {
     mesh_pass               egress;
@@ -548,7 +569,7 @@ Host: app.local
 
 
 
-=== TEST 27: proxy_intercept_errors without an error_page
+=== TEST 28: proxy_intercept_errors without an error_page
 --- config
 location / {
     mesh_pass               egress;
@@ -565,7 +586,7 @@ Host: app.local
 
 
 
-=== TEST 28: headers added with "always" are on replies of the proxy
+=== TEST 29: headers added with "always" are on replies of the proxy
 --- config
 location / {
     mesh_pass   egress;
@@ -584,7 +605,7 @@ location / {
 
 
 
-=== TEST 29: proxy_next_upstream off tries no other endpoint
+=== TEST 30: proxy_next_upstream off tries no other endpoint
 --- config
 location / {
     mesh_pass            egress;
