@@ -265,6 +265,9 @@ class Nginx:
                   'error_log logs/error.log %s;' % self.level,
                   self.main,
                   'events { worker_connections 2048; }']
+        if SANITIZE:                    # for the new binary of an upgrade
+            lines[-1:-1] = ['env %s;' % x for x in os.environ
+                            if x.endswith('SAN_OPTIONS')]
         if self.http is not None:
             temp = ' '.join('%s_temp_path temp/%s;' % (name, name) for name in
                             ('proxy', 'fastcgi', 'uwsgi', 'scgi'))
