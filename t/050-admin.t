@@ -3,6 +3,7 @@
 # The admin endpoints.  Health checks and operators' tools read them: a page
 # that is cut, that is no JSON, or that says LIVE too early misleads them all.
 
+import calendar
 import json
 import os
 import sys
@@ -62,7 +63,7 @@ def before_and_after():
     tap.ok('source_error' not in config and 'rejected' not in config,
            'nothing went wrong')
     stamp = time.strptime(config['applied'], '%Y-%m-%dT%H:%M:%SZ')
-    tap.ok(abs(time.time() - __import__('calendar').timegm(stamp)) < 600,
+    tap.ok(abs(time.time() - calendar.timegm(stamp)) < 600,
            'time it was applied')
 
     dump = json.loads(n.page('/config_dump').body)
@@ -123,8 +124,7 @@ server {
     r = n.page('/listeners')
     lines = r.text.splitlines()
     tap.ok('lds_egress_127.0.0.1_%d::127.0.0.1:%d' % (n.egress, n.egress)
-           in [line.replace(':_', '_') for line in lines],
-           '/listeners has egress', r.text)
+           in lines, '/listeners has egress', r.text)
     tap.ok(any(line.startswith('lds_ingress_127.0.0.1') for line in lines),
            'and ingress', r.text)
     tap.same(len(lines), 2, 'and nothing else')
