@@ -268,7 +268,7 @@ __DATA__
 --- request
 GET /admin/clusters
 --- response_body_like eval
-join '.*', map { quotemeta } split /\n/, $main::clusters
+CORE::join '.*', map { quotemeta } split /\n/, $main::clusters
 --- same: clusters
 
 
@@ -279,7 +279,7 @@ join '.*', map { quotemeta } split /\n/, $main::clusters
 --- request
 GET /admin/clusters
 --- response_body_like eval
-join '.*', map { quotemeta } split /\n/, $main::clusters
+CORE::join '.*', map { quotemeta } split /\n/, $main::clusters
 --- same: clusters
 
 
