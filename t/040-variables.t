@@ -11,15 +11,14 @@ plan 'no_plan';
 mesh_defaults();
 
 our @names = qw(name resource direction virtual_service virtual_router route
-                virtual_node endpoint config_version response_flags proxy_host
-                proxy_connection proxy_upgrade);
+                virtual_node endpoint config_version response_flags
+                proxy_host);
 
 our $http = "include  mesh_params;\n" . backends() . <<'END';
 log_format  vars  '$mesh_name|$mesh_resource|$mesh_direction|'
                   '$mesh_virtual_service|$mesh_virtual_router|$mesh_route|'
                   '$mesh_virtual_node|$mesh_endpoint|$mesh_config_version|'
-                  '$mesh_response_flags|$mesh_proxy_host|'
-                  '$mesh_proxy_connection|$mesh_proxy_upgrade.';
+                  '$mesh_response_flags|$mesh_proxy_host.';
 
 server {
     listen  1990;
@@ -86,8 +85,8 @@ location / {
     access_log  logs/access.log  vars;
 
     proxy_set_header  Host        \$mesh_proxy_host;
-    proxy_set_header  Connection  \$mesh_proxy_connection;
-    proxy_set_header  Upgrade     \$mesh_proxy_upgrade;
+    proxy_set_header  Connection  "";
+    proxy_set_header  Upgrade     "";
     proxy_set_header  X-Vars      "$vars";
     add_header        X-Vars      "$vars" always;
 }
@@ -106,11 +105,11 @@ GET /x
 --- more_headers
 Host: App.local:8080
 --- response_body
-m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|App.local:8080|| Host=App.local:8080 Connection= Upgrade=
+m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|App.local:8080 Host=App.local:8080 Connection= Upgrade=
 --- response_headers
-X-Vars: m|virtualNode/me|egress|app.local|r|one|back|127.0.0.1:1990|nginx.conf|-|App.local:8080||
+X-Vars: m|virtualNode/me|egress|app.local|r|one|back|127.0.0.1:1990|nginx.conf|-|App.local:8080
 --- access_log
-m|virtualNode/me|egress|app.local|r|one|back|127.0.0.1:1990|nginx.conf|-|App.local:8080||.
+m|virtualNode/me|egress|app.local|r|one|back|127.0.0.1:1990|nginx.conf|-|App.local:8080.
 
 
 
@@ -120,9 +119,9 @@ GET /
 --- more_headers
 Host: node.local
 --- response_headers
-X-Vars: m|virtualNode/me|egress|node.local|||back|127.0.0.1:1990|nginx.conf|-|node.local||
+X-Vars: m|virtualNode/me|egress|node.local|||back|127.0.0.1:1990|nginx.conf|-|node.local
 --- access_log
-m|virtualNode/me|egress|node.local|-|-|back|127.0.0.1:1990|nginx.conf|-|node.local||.
+m|virtualNode/me|egress|node.local|-|-|back|127.0.0.1:1990|nginx.conf|-|node.local.
 
 
 
@@ -132,11 +131,11 @@ GET /
 --- more_headers
 Host: anything.local
 --- response_body
-m|virtualNode/me|ingress||||me||nginx.conf|-|anything.local|| Host=anything.local Connection= Upgrade=
+m|virtualNode/me|ingress||||me||nginx.conf|-|anything.local Host=anything.local Connection= Upgrade=
 --- response_headers
-X-Vars: m|virtualNode/me|ingress||||me|127.0.0.1:1990|nginx.conf|-|anything.local||
+X-Vars: m|virtualNode/me|ingress||||me|127.0.0.1:1990|nginx.conf|-|anything.local
 --- access_log
-m|virtualNode/me|ingress|-|-|-|me|127.0.0.1:1990|nginx.conf|-|anything.local||.
+m|virtualNode/me|ingress|-|-|-|me|127.0.0.1:1990|nginx.conf|-|anything.local.
 
 
 
@@ -147,7 +146,7 @@ GET /
 Host: nowhere.local
 --- error_code: 404
 --- response_headers
-X-Vars: m|virtualNode/me|egress||||||nginx.conf|NR|nowhere.local||
+X-Vars: m|virtualNode/me|egress||||||nginx.conf|NR|nowhere.local
 
 
 
@@ -158,7 +157,7 @@ GET /y
 Host: app.local
 --- error_code: 404
 --- response_headers
-X-Vars: m|virtualNode/me|egress|app.local|r||||nginx.conf|NR|app.local||
+X-Vars: m|virtualNode/me|egress|app.local|r||||nginx.conf|NR|app.local
 
 
 
@@ -169,7 +168,7 @@ GET /y
 Host: none.local
 --- error_code: 404
 --- response_headers
-X-Vars: m|virtualNode/me|egress|none.local|||||nginx.conf|NR|none.local||
+X-Vars: m|virtualNode/me|egress|none.local|||||nginx.conf|NR|none.local
 
 
 
@@ -180,7 +179,7 @@ GET /
 Host: gone.local
 --- error_code: 503
 --- response_headers
-X-Vars: m|virtualNode/me|egress|gone.local|||gone||nginx.conf|UH|gone.local||
+X-Vars: m|virtualNode/me|egress|gone.local|||gone||nginx.conf|UH|gone.local
 
 
 
@@ -191,7 +190,7 @@ GET /
 Host: dead.local
 --- error_code: 503
 --- response_headers
-X-Vars: m|virtualNode/me|egress|dead.local|||dead|127.0.0.1:1991|nginx.conf|UC|dead.local||
+X-Vars: m|virtualNode/me|egress|dead.local|||dead|127.0.0.1:1991|nginx.conf|UC|dead.local
 
 
 
@@ -203,7 +202,7 @@ Host: app.local
 Connection: close, Upgrade
 Upgrade: WebSocket
 --- response_body
-m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local|upgrade|WebSocket Host=app.local Connection=upgrade Upgrade=WebSocket
+m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local Host=app.local Connection=upgrade Upgrade=WebSocket
 
 
 
@@ -216,7 +215,7 @@ Connection: close, Upgrade, HTTP2-Settings
 Upgrade: h2c
 HTTP2-Settings: AAMAAABkAAQAAP__
 --- response_body
-m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local|| Host=app.local Connection= Upgrade=
+m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local Host=app.local Connection= Upgrade=
 
 
 
@@ -224,7 +223,7 @@ m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local|| Host=app.
 --- raw_request eval
 "GET /x HTTP/1.0\r\nHost: app.local\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
 --- response_body
-m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local|| Host=app.local Connection= Upgrade=
+m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|app.local Host=app.local Connection= Upgrade=
 
 
 
@@ -234,7 +233,7 @@ GET http://App.local:8080/x
 --- more_headers
 Host: other.local
 --- response_body
-m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|App.local:8080|| Host=App.local:8080 Connection= Upgrade=
+m|virtualNode/me|egress|app.local|r|one|back||nginx.conf|-|App.local:8080 Host=App.local:8080 Connection= Upgrade=
 
 
 
@@ -289,12 +288,12 @@ X-Late: egress one back 127.0.0.1:1990 -
 --- http_config
 --- config
 location / {
-    return  200 "$mesh_name|$mesh_resource|$mesh_direction|$mesh_virtual_service|$mesh_virtual_router|$mesh_route|$mesh_virtual_node|$mesh_endpoint|$mesh_config_version|$mesh_response_flags|$mesh_proxy_connection|$mesh_proxy_upgrade\n";
+    return  200 "$mesh_name|$mesh_resource|$mesh_direction|$mesh_virtual_service|$mesh_virtual_router|$mesh_route|$mesh_virtual_node|$mesh_endpoint|$mesh_config_version|$mesh_response_flags\n";
 }
 --- request
 GET /
 --- response_body
-|||||||||||
+|||||||||
 
 
 
@@ -309,4 +308,4 @@ GET /
 Host: app.local
 --- error_code: 404
 --- response_headers
-X-Vars: other||egress|app.local|||||nginx.conf|NR|app.local||
+X-Vars: other||egress|app.local|||||nginx.conf|NR|app.local

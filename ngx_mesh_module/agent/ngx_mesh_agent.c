@@ -30,8 +30,9 @@
 #include "ngx_mesh_state.h"
 
 
-#define NGX_MESH_AGENT_UNITS       64       /* of a document, in a step */
-#define NGX_MESH_AGENT_SLICE       1        /* ms, of steps and between them */
+#define NGX_MESH_AGENT_UNITS       16       /* of a document, in a step */
+#define NGX_MESH_AGENT_SLICE_NS    150000   /* of steps, between other events */
+#define NGX_MESH_AGENT_SOON        1        /* ms */
 #define NGX_MESH_AGENT_SETTLE      100      /* ms, at least */
 #define NGX_MESH_AGENT_RETRY       60000    /* ms, writing the state file */
 
@@ -240,7 +241,7 @@ ngx_mesh_agent_start(void)
     ag->timer.log = ag->cycle->log;
     ag->timer.cancelable = 1;
 
-    ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SLICE);
+    ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
 }
 
 
@@ -264,6 +265,10 @@ ngx_mesh_agent_stop(void)
 
     if (ag->timer.timer_set) {
         ngx_del_timer(&ag->timer);
+    }
+
+    if (ag->timer.posted) {
+        ngx_delete_posted_event(&ag->timer);
     }
 
     ngx_mesh_agent_drop(ag);
@@ -298,13 +303,13 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
         rc = ngx_mesh_agent_slice(ag);
 
         if (rc == NGX_AGAIN) {
-            ngx_add_timer(ev, NGX_MESH_AGENT_SLICE);
+            ngx_post_event(ev, &ngx_posted_next_events);
             return;
         }
 
         ngx_mesh_agent_decide(ag, rc, 0);
 
-        ngx_add_timer(ev, ag->unsaved ? NGX_MESH_AGENT_SLICE
+        ngx_add_timer(ev, ag->unsaved ? NGX_MESH_AGENT_SOON
                                       : ag->mcf->interval);
         return;
     }
@@ -331,7 +336,7 @@ ngx_mesh_agent_slice(ngx_mesh_agent_t *ag)
     } while (rc == NGX_AGAIN
              && (now.tv_sec - start.tv_sec) * 1000000000
                 + now.tv_nsec - start.tv_nsec
-                < NGX_MESH_AGENT_SLICE * 1000000);
+                < NGX_MESH_AGENT_SLICE_NS);
 
     return rc;
 }
@@ -393,7 +398,7 @@ ngx_mesh_agent_done(ngx_mesh_agent_t *ag)
         ngx_mesh_agent_saved(ag);
 
     } else if (ngx_mesh_agent_consider(ag) == NGX_OK) {
-        ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SLICE);
+        ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
         return;
     }
 
@@ -424,6 +429,18 @@ ngx_mesh_agent_consider(ngx_mesh_agent_t *ag)
 
     if (file->result == NGX_MESH_FILE_READ) {
         return ngx_mesh_agent_compare(ag);
+    }
+
+    if (file->result == NGX_MESH_FILE_SAME
+        && ag->seq
+        && ag->seq != ngx_mesh_shm_seq(ag->mcf->shm))
+    {
+        /*
+         * An agent of before a reload published what it was still validating:
+         * the file is to be read again.
+         */
+
+        ngx_memzero(&file->known, sizeof(ngx_mesh_file_id_t));
     }
 
     if (file->result == NGX_MESH_FILE_TOO_LARGE
@@ -678,7 +695,12 @@ ngx_mesh_agent_accept(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
         ngx_mesh_agent_does_not_fit(ag, source);
     }
 
-    ngx_destroy_pool(model->pool);
+    if (rc == NGX_OK) {
+        ngx_mesh_snapshot_offer(model, seq);
+
+    } else {
+        ngx_mesh_pool_destroy(model->pool);
+    }
 }
 
 

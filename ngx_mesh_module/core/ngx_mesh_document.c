@@ -19,12 +19,15 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_build.h"
+#include "ngx_mesh_pool.h"
 
 
 #define NGX_MESH_LOADER_VERSION     1
 
-/* blocks of the pools: few, for the millions of small pieces of a document */
-#define NGX_MESH_LOADER_POOL_SIZE   (64 * 1024)
+/* address space for the tree and the model, by the size of the text */
+#define NGX_MESH_LOADER_POOL_SIZE   (256 * 1024)
+#define NGX_MESH_LOADER_TREE        16
+#define NGX_MESH_LOADER_MODEL       8
 
 /* text is read in parts, and so much of it counts as one unit */
 #define NGX_MESH_LOADER_FEED        (16 * 1024)
@@ -45,6 +48,7 @@ struct ngx_mesh_loader_s {
     ngx_mesh_json_reader_t  *reader;
     u_char                  *pos;       /* of the text */
     u_char                  *last;
+    size_t                   len;
     ngx_mesh_json_t         *root;
 
     ngx_uint_t               phase;
@@ -64,7 +68,8 @@ struct ngx_mesh_loader_s {
 };
 
 
-static ngx_mesh_loader_t *ngx_mesh_loader_init(ngx_mesh_loader_conf_t *conf);
+static ngx_mesh_loader_t *ngx_mesh_loader_init(ngx_mesh_loader_conf_t *conf,
+    size_t len);
 static ngx_int_t ngx_mesh_loader_fail(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_parse(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_begin(ngx_mesh_loader_t *ld);
@@ -112,7 +117,7 @@ ngx_mesh_loader_create(ngx_mesh_loader_conf_t *conf, ngx_str_t *text)
 {
     ngx_mesh_loader_t  *ld;
 
-    ld = ngx_mesh_loader_init(conf);
+    ld = ngx_mesh_loader_init(conf, text->len);
     if (ld == NULL) {
         return NULL;
     }
@@ -135,7 +140,7 @@ ngx_mesh_loader_create_tree(ngx_mesh_loader_conf_t *conf, ngx_mesh_json_t *root)
 {
     ngx_mesh_loader_t  *ld;
 
-    ld = ngx_mesh_loader_init(conf);
+    ld = ngx_mesh_loader_init(conf, 0);
 
     if (ld) {
         ld->root = root;
@@ -146,25 +151,27 @@ ngx_mesh_loader_create_tree(ngx_mesh_loader_conf_t *conf, ngx_mesh_json_t *root)
 
 
 static ngx_mesh_loader_t *
-ngx_mesh_loader_init(ngx_mesh_loader_conf_t *conf)
+ngx_mesh_loader_init(ngx_mesh_loader_conf_t *conf, size_t len)
 {
     ngx_pool_t         *pool;
     ngx_mesh_build_t   *b;
     ngx_mesh_loader_t  *ld;
 
-    pool = ngx_create_pool(NGX_MESH_LOADER_POOL_SIZE, conf->log);
+    pool = ngx_mesh_pool_create(NGX_MESH_LOADER_POOL_SIZE
+                                + len * NGX_MESH_LOADER_TREE, conf->log);
     if (pool == NULL) {
         return NULL;
     }
 
     ld = ngx_pcalloc(pool, sizeof(ngx_mesh_loader_t));
     if (ld == NULL) {
-        ngx_destroy_pool(pool);
+        ngx_mesh_pool_destroy(pool);
         return NULL;
     }
 
     ld->pool = pool;
     ld->conf = *conf;
+    ld->len = len;
 
     b = &ld->build;
 
@@ -284,7 +291,9 @@ ngx_mesh_loader_begin(ngx_mesh_loader_t *ld)
         return rc;
     }
 
-    pool = ngx_create_pool(NGX_MESH_LOADER_POOL_SIZE, ld->conf.log);
+    pool = ngx_mesh_pool_create(NGX_MESH_LOADER_POOL_SIZE
+                                + ld->len * NGX_MESH_LOADER_MODEL,
+                                ld->conf.log);
     if (pool == NULL) {
         return NGX_ERROR;
     }
@@ -856,10 +865,10 @@ ngx_mesh_loader_free(ngx_mesh_loader_t *ld)
     }
 
     if (ld->build.pool && !ld->taken) {
-        ngx_destroy_pool(ld->build.pool);
+        ngx_mesh_pool_destroy(ld->build.pool);
     }
 
-    ngx_destroy_pool(ld->pool);
+    ngx_mesh_pool_destroy(ld->pool);
 }
 
 

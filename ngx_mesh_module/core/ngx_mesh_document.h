@@ -21,6 +21,7 @@
 
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_model.h"
+#include "ngx_mesh_pool.h"
 
 
 typedef struct ngx_mesh_loader_s  ngx_mesh_loader_t;
@@ -59,7 +60,7 @@ ngx_int_t ngx_mesh_loader_step(ngx_mesh_loader_t *ld, ngx_uint_t units);
 
 /*
  * The model after NGX_OK; the caller owns it from then on and frees it with
- * ngx_destroy_pool(model->pool).  May be called once.
+ * ngx_mesh_pool_destroy(model->pool).  May be called once.
  */
 ngx_mesh_model_t *ngx_mesh_loader_model(ngx_mesh_loader_t *ld);
 

@@ -8,7 +8,9 @@
  * a parked connection are those of ngx_http_upstream_keepalive_module: it is
  * marked idle so that a worker told to quit closes it, its logs are moved to
  * the cycle's log since the request's is gone, and a peek tells a closed peer
- * from a spurious event.
+ * from a spurious event.  Other than there, one timer looks after all of them:
+ * a timer for each would cost every request an insertion into the timers' tree
+ * and a deletion.
  */
 
 
@@ -19,7 +21,10 @@
 #include "ngx_mesh_idle.h"
 
 
-#define NGX_MESH_IDLE_BUCKETS  256
+#define NGX_MESH_IDLE_BUCKETS   256
+
+/* how often connections idle for too long are looked for, at most */
+#define NGX_MESH_IDLE_INTERVAL  1000
 
 
 typedef struct {
@@ -36,10 +41,13 @@ typedef struct {
     ngx_queue_t              queue;     /* in the list, or free */
     ngx_connection_t        *connection;
     ngx_mesh_idle_list_t    *list;
+    ngx_msec_t               since;
 } ngx_mesh_idle_item_t;
 
 
 typedef struct {
+    void                    *ident[4];  /* ident[3] stands for a socket */
+    ngx_event_t              timer;
     ngx_pool_t              *pool;
     ngx_mesh_idle_conf_t     conf;
     ngx_uint_t               count;     /* connections */
@@ -59,6 +67,8 @@ static void ngx_mesh_idle_park(ngx_mesh_idle_item_t *item,
 static ngx_connection_t *ngx_mesh_idle_remove(ngx_mesh_idle_item_t *item);
 static void ngx_mesh_idle_drop(ngx_mesh_idle_list_t *list);
 static void ngx_mesh_idle_mark(ngx_mesh_cluster_t *cluster);
+static void ngx_mesh_idle_expire(ngx_mesh_idle_list_t *list);
+static void ngx_mesh_idle_timer_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_dummy_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_read_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_close(ngx_connection_t *c);
@@ -71,8 +81,9 @@ static ngx_mesh_idle_t  *ngx_mesh_idle;
 ngx_int_t
 ngx_mesh_idle_init(ngx_mesh_idle_conf_t *conf, ngx_log_t *log)
 {
-    ngx_uint_t   i;
-    ngx_pool_t  *pool;
+    ngx_uint_t    i;
+    ngx_pool_t   *pool;
+    ngx_event_t  *ev;
 
     pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, log);
     if (pool == NULL) {
@@ -95,6 +106,14 @@ ngx_mesh_idle_init(ngx_mesh_idle_conf_t *conf, ngx_log_t *log)
         ngx_queue_init(&ngx_mesh_idle->buckets[i]);
     }
 
+    ngx_mesh_idle->ident[3] = (void *) -1;
+
+    ev = &ngx_mesh_idle->timer;
+    ev->handler = ngx_mesh_idle_timer_handler;
+    ev->data = ngx_mesh_idle->ident;
+    ev->log = log;
+    ev->cancelable = 1;
+
     return NGX_OK;
 }
 
@@ -115,6 +134,10 @@ ngx_mesh_idle_exit(void)
         while (!ngx_queue_empty(bucket)) {
             ngx_mesh_idle_drop((ngx_mesh_idle_list_t *) ngx_queue_head(bucket));
         }
+    }
+
+    if (ngx_mesh_idle->timer.timer_set) {
+        ngx_del_timer(&ngx_mesh_idle->timer);
     }
 
     ngx_destroy_pool(ngx_mesh_idle->pool);
@@ -149,10 +172,6 @@ ngx_mesh_idle_get(ngx_mesh_idle_key_t *key, ngx_log_t *log)
     c->read->log = log;
     c->write->log = log;
     c->pool->log = log;
-
-    if (c->read->timer_set) {
-        ngx_del_timer(c->read);
-    }
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, log, 0,
                    "mesh idle: using connection %p", c);
@@ -239,10 +258,23 @@ ngx_mesh_idle_usable(ngx_connection_t *c)
 static void
 ngx_mesh_idle_park(ngx_mesh_idle_item_t *item, ngx_connection_t *c)
 {
+    ngx_event_t  *timer;
+
     item->connection = c;
+    item->since = ngx_current_msec;
+
+    timer = &ngx_mesh_idle->timer;
+
+    if (!timer->timer_set) {
+        ngx_add_timer(timer, ngx_min(ngx_mesh_idle->conf.timeout,
+                                     NGX_MESH_IDLE_INTERVAL));
+    }
 
     c->read->delayed = 0;
-    ngx_add_timer(c->read, ngx_mesh_idle->conf.timeout);
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
@@ -478,6 +510,51 @@ ngx_mesh_idle_drop(ngx_mesh_idle_list_t *list)
 }
 
 
+/* the least recently used ones are at the end */
+
+static void
+ngx_mesh_idle_expire(ngx_mesh_idle_list_t *list)
+{
+    ngx_queue_t           *q;
+    ngx_mesh_idle_item_t  *item;
+
+    while (!ngx_queue_empty(&list->items)) {
+        q = ngx_queue_last(&list->items);
+        item = ngx_queue_data(q, ngx_mesh_idle_item_t, queue);
+
+        if (ngx_current_msec - item->since < ngx_mesh_idle->conf.timeout) {
+            return;
+        }
+
+        ngx_mesh_idle_close(ngx_mesh_idle_remove(item));
+    }
+}
+
+
+static void
+ngx_mesh_idle_timer_handler(ngx_event_t *ev)
+{
+    ngx_uint_t    i;
+    ngx_queue_t  *bucket, *q;
+
+    for (i = 0; i < NGX_MESH_IDLE_BUCKETS; i++) {
+        bucket = &ngx_mesh_idle->buckets[i];
+
+        for (q = ngx_queue_head(bucket);
+             q != ngx_queue_sentinel(bucket);
+             q = ngx_queue_next(q))
+        {
+            ngx_mesh_idle_expire((ngx_mesh_idle_list_t *) q);
+        }
+    }
+
+    if (ngx_mesh_idle->count && !ngx_exiting) {
+        ngx_add_timer(ev, ngx_min(ngx_mesh_idle->conf.timeout,
+                                  NGX_MESH_IDLE_INTERVAL));
+    }
+}
+
+
 static void
 ngx_mesh_idle_dummy_handler(ngx_event_t *ev)
 {
@@ -498,7 +575,7 @@ ngx_mesh_idle_read_handler(ngx_event_t *ev)
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, ev->log, 0,
                    "mesh idle: event on connection %p", c);
 
-    if (!c->close && !ev->timedout) {
+    if (!c->close) {
 
         n = recv(c->fd, buf, 1, MSG_PEEK);
 

@@ -80,6 +80,30 @@ static uint32_t  ngx_mesh_normalize_unreserved[] = {
 };
 
 
+/*
+ * Characters that are left as they are and need no second look: not escaped,
+ * and none of "%", "/" and "\\".
+ */
+
+static uint32_t  ngx_mesh_normalize_plain[] = {
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x2fff7fd2, /* 0010 1111 1111 1111  0111 1111 1101 0010 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0xafffffff, /* 1010 1111 1111 1111  1111 1111 1111 1111 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x47fffffe, /* 0100 0111 1111 1111  1111 1111 1111 1110 */
+
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+    0x00000000, /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+    0x00000000  /* 0000 0000 0000 0000  0000 0000 0000 0000 */
+};
+
+
 #define ngx_mesh_normalize_in(set, ch)                                        \
     (set[(ch) >> 5] & ((uint32_t) 1 << ((ch) & 0x1f)))
 
@@ -145,51 +169,49 @@ ngx_mesh_normalize_path(ngx_pool_t *pool, ngx_str_t *uri, ngx_str_t *out)
 static ngx_uint_t
 ngx_mesh_normalize_needed(u_char *p, u_char *last)
 {
-    u_char     ch, prev;
+    u_char     ch;
     ngx_int_t  high, low;
 
     if (*p != '/') {
         return 1;
     }
 
-    prev = 0;
-
     for ( /* void */ ; p < last; p++) {
         ch = *p;
 
-        if (ngx_mesh_normalize_in(ngx_mesh_normalize_escaped, ch)
-            || ch == '\\'
-            || (prev == '/' && (ch == '/' || ch == '.')))
+        if (ngx_mesh_normalize_in(ngx_mesh_normalize_plain, ch)) {
+            continue;
+        }
+
+        if (ch == '/') {
+
+            if (last - p > 1 && (p[1] == '/' || p[1] == '.')) {
+                return 1;
+            }
+
+            continue;
+        }
+
+        if (ch != '%' || last - p < 3) {
+            return 1;
+        }
+
+        high = ngx_mesh_normalize_hex(p[1]);
+        low = ngx_mesh_normalize_hex(p[2]);
+
+        if (high < 0 || low < 0) {
+            return 1;
+        }
+
+        ch = (u_char) (high << 4 | low);
+
+        if (ch == '\0'
+            || ngx_mesh_normalize_in(ngx_mesh_normalize_unreserved, ch))
         {
             return 1;
         }
 
-        if (ch == '%') {
-
-            if (last - p < 3) {
-                return 1;
-            }
-
-            high = ngx_mesh_normalize_hex(p[1]);
-            low = ngx_mesh_normalize_hex(p[2]);
-
-            if (high < 0 || low < 0) {
-                return 1;
-            }
-
-            ch = (u_char) (high << 4 | low);
-
-            if (ch == '\0'
-                || ngx_mesh_normalize_in(ngx_mesh_normalize_unreserved, ch))
-            {
-                return 1;
-            }
-
-            ch = '%';
-            p += 2;
-        }
-
-        prev = ch;
+        p += 2;
     }
 
     return 0;

@@ -348,7 +348,7 @@ ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
 }
 
 
-void
+ngx_mesh_row_t *
 ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
 {
     uint32_t        *share;
@@ -356,17 +356,17 @@ ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
 
     r = ngx_mesh_shm_row(shm, row, key);
     if (r == NULL || shm->left) {
-        return;
+        return NULL;
     }
 
     if (shm->slot == NULL) {
         (void) ngx_atomic_fetch_add(&r->in_flight, 1);
-        return;
+        return r;
     }
 
     share = ngx_mesh_rows_own(shm, row);
     if (share == NULL) {
-        return;
+        return NULL;
     }
 
     (*share)++;
@@ -376,7 +376,10 @@ ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
         /* taken just now, see ngx_mesh_rows_claim() */
         ngx_mesh_rows_subtract(&r->in_flight, 1);
         (*share)--;
+        return NULL;
     }
+
+    return r;
 }
 
 

@@ -131,8 +131,10 @@ ngx_mesh_row_t *ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row,
 /*
  * In-flight counts.  Each worker also remembers its own share, so that the
  * count of a worker that crashed is taken back when its successor starts.
+ * enter() gives the row, NULL if there is none and nothing was counted.
  */
-void ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key);
+ngx_mesh_row_t *ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row,
+    uint64_t key);
 void ngx_mesh_shm_leave(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key);
 
 /* to be called by each worker once, before and after it serves requests */

@@ -25,8 +25,8 @@
 #define NGX_MESH_SNAPSHOT_INTERVAL  50
 
 /* one slice of building a large document */
-#define NGX_MESH_SNAPSHOT_SLICE_NS  500000
-#define NGX_MESH_SNAPSHOT_UNITS     64
+#define NGX_MESH_SNAPSHOT_SLICE_NS  150000
+#define NGX_MESH_SNAPSHOT_UNITS     16
 #define NGX_MESH_SNAPSHOT_ROWS      256
 
 
@@ -55,6 +55,7 @@ static void ngx_mesh_snapshot_follow(ngx_uint_t now);
 static ngx_int_t ngx_mesh_snapshot_start(void);
 static ngx_int_t ngx_mesh_snapshot_build(ngx_uint_t all);
 static ngx_int_t ngx_mesh_snapshot_parsed(void);
+static ngx_int_t ngx_mesh_snapshot_adopt(ngx_mesh_model_t *model);
 static ngx_int_t ngx_mesh_snapshot_step_rows(void);
 static void ngx_mesh_snapshot_rows(ngx_mesh_endpoint_t *ep, ngx_uint_t n);
 static ngx_int_t ngx_mesh_snapshot_app(ngx_mesh_snapshot_t *snapshot);
@@ -62,7 +63,6 @@ static ngx_int_t ngx_mesh_snapshot_app_endpoint(ngx_mesh_model_t *model,
     ngx_mesh_listener_t *listener, ngx_mesh_endpoint_t *ep);
 static void ngx_mesh_snapshot_swap(void);
 static void ngx_mesh_snapshot_stop(void);
-static void ngx_mesh_snapshot_release(void *data);
 static void ngx_mesh_snapshot_timer_handler(ngx_event_t *ev);
 static void ngx_mesh_snapshot_slice_handler(ngx_event_t *ev);
 static uint64_t ngx_mesh_snapshot_clock(void);
@@ -158,36 +158,15 @@ ngx_mesh_snapshot_count(void)
 }
 
 
-ngx_int_t
-ngx_mesh_snapshot_hold(ngx_mesh_snapshot_t *snapshot, ngx_pool_t *pool)
+void
+ngx_mesh_snapshot_release(ngx_mesh_snapshot_t *snapshot)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_mesh_snapshot_release;
-    cln->data = snapshot;
-
-    snapshot->refs++;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_mesh_snapshot_release(void *data)
-{
-    ngx_mesh_snapshot_t  *snapshot = data;
-
     if (--snapshot->refs) {
         return;
     }
 
     ngx_mesh_worker.count--;
-    ngx_destroy_pool(snapshot->model->pool);
+    ngx_mesh_pool_destroy(snapshot->model->pool);
 }
 
 
@@ -308,13 +287,12 @@ ngx_mesh_snapshot_build(ngx_uint_t all)
 }
 
 
-/* the text became a model; next come the rows of its endpoints */
+/* the text became a model */
 
 static ngx_int_t
 ngx_mesh_snapshot_parsed(void)
 {
     ngx_mesh_model_t            *model;
-    ngx_mesh_snapshot_t         *snapshot;
     ngx_mesh_snapshot_worker_t  *w;
 
     w = &ngx_mesh_worker;
@@ -327,9 +305,23 @@ ngx_mesh_snapshot_parsed(void)
     ngx_free(w->text.data);
     ngx_str_null(&w->text);
 
+    return ngx_mesh_snapshot_adopt(model);
+}
+
+
+/* a model is there; next come the rows of its endpoints */
+
+static ngx_int_t
+ngx_mesh_snapshot_adopt(ngx_mesh_model_t *model)
+{
+    ngx_mesh_snapshot_t         *snapshot;
+    ngx_mesh_snapshot_worker_t  *w;
+
+    w = &ngx_mesh_worker;
+
     snapshot = ngx_pcalloc(model->pool, sizeof(ngx_mesh_snapshot_t));
     if (snapshot == NULL) {
-        ngx_destroy_pool(model->pool);
+        ngx_mesh_pool_destroy(model->pool);
         return NGX_ERROR;
     }
 
@@ -338,7 +330,7 @@ ngx_mesh_snapshot_parsed(void)
     snapshot->model = model;
 
     if (ngx_mesh_snapshot_app(snapshot) != NGX_OK) {
-        ngx_destroy_pool(model->pool);
+        ngx_mesh_pool_destroy(model->pool);
         return NGX_ERROR;
     }
 
@@ -349,6 +341,30 @@ ngx_mesh_snapshot_parsed(void)
     w->count++;
 
     return NGX_AGAIN;
+}
+
+
+void
+ngx_mesh_snapshot_offer(ngx_mesh_model_t *model, ngx_atomic_uint_t seq)
+{
+    ngx_mesh_snapshot_worker_t  *w;
+
+    w = &ngx_mesh_worker;
+
+    if (w->conf == NULL) {
+        ngx_mesh_pool_destroy(model->pool);
+        return;
+    }
+
+    ngx_mesh_snapshot_stop();
+
+    w->seq = seq;
+
+    if (ngx_mesh_snapshot_adopt(model) == NGX_AGAIN
+        && ngx_mesh_snapshot_build(0) == NGX_AGAIN)
+    {
+        ngx_post_event(&w->slice, &ngx_posted_next_events);
+    }
 }
 
 
@@ -525,6 +541,10 @@ ngx_mesh_snapshot_swap(void)
     old = w->current;
     w->current = w->next;
     w->next = NULL;
+
+    if (w->slice.posted) {
+        ngx_delete_posted_event(&w->slice);
+    }
 
     ngx_log_debug2(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
                    "mesh snapshot: document %uA in force, %ui alive",

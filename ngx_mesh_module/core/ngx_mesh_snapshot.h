@@ -36,13 +36,21 @@ typedef struct {
 /*
  * The snapshot a new request is to use, or NULL if there is no document yet.
  * Follows the shared document first.  The caller that keeps it longer than
- * the current event must call ngx_mesh_snapshot_hold().
+ * the current event counts itself in, and out again by
+ * ngx_mesh_snapshot_release() (in a cleanup of its pool: logs are written
+ * before those run).
  */
 ngx_mesh_snapshot_t *ngx_mesh_snapshot_current(void);
 
-/* takes a reference that is dropped when "pool" is destroyed */
-ngx_int_t ngx_mesh_snapshot_hold(ngx_mesh_snapshot_t *snapshot,
-    ngx_pool_t *pool);
+#define ngx_mesh_snapshot_hold(snapshot)  (snapshot)->refs++
+
+void ngx_mesh_snapshot_release(ngx_mesh_snapshot_t *snapshot);
+
+/*
+ * Takes over a model of this worker's own making, of the shared document
+ * "seq", which saves building it again.
+ */
+void ngx_mesh_snapshot_offer(ngx_mesh_model_t *model, ngx_atomic_uint_t seq);
 
 /*
  * Builds what is in shared memory now, to the end; for start-up, before the

@@ -39,6 +39,7 @@ typedef enum {
 
 typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
+    ngx_mesh_shm_t                *shm;
     ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
     ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
 } ngx_http_mesh_main_conf_t;
@@ -67,7 +68,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_mesh_snapshot_t           *snapshot;    /* held by r->pool */
+    ngx_mesh_snapshot_t           *snapshot;    /* held; NULL: none yet */
+    ngx_mesh_shm_t                *shm;
     ngx_mesh_virtual_service_t    *service;
     ngx_mesh_route_t              *route;
     ngx_mesh_cluster_t            *cluster;
@@ -80,6 +82,8 @@ typedef struct {
     unsigned                       direction:2; /* ngx_http_mesh_direction_e */
     unsigned                       busy:1;      /* counted as in flight */
     unsigned                       connected:1; /* the last attempt was */
+    unsigned                       failed:1;    /* ... and got no answer */
+    unsigned                       stale:1;     /* an idle connection failed */
     unsigned                       grpc:1;      /* the client speaks gRPC */
     ngx_uint_t                     flags;
 } ngx_http_mesh_ctx_t;
@@ -106,6 +110,9 @@ ngx_int_t ngx_http_mesh_init_upstream(ngx_conf_t *cf,
 ngx_int_t ngx_http_mesh_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 
+/* ends the count of an attempt; does nothing if there is none */
+void ngx_http_mesh_leave(ngx_http_mesh_ctx_t *ctx);
+
 
 /* --- ngx_http_mesh_reply.c --- */
 
@@ -129,6 +136,7 @@ ngx_int_t ngx_http_mesh_admin_handler(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_http_mesh_module;
+extern ngx_module_t  ngx_http_mesh_filter_module;
 
 
 #endif /* _NGX_HTTP_MESH_H_INCLUDED_ */

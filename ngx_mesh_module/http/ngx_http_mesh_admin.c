@@ -41,6 +41,7 @@ static ngx_http_mesh_admin_page_t *ngx_http_mesh_admin_find(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_admin_start(ngx_http_request_t *r,
     ngx_http_mesh_admin_page_t *page);
+static void ngx_http_mesh_admin_cleanup(void *data);
 static ngx_int_t ngx_http_mesh_admin_write(ngx_http_request_t *r,
     ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_admin_wait(ngx_http_request_t *r);
@@ -145,6 +146,7 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
     ngx_http_mesh_admin_page_t *page)
 {
     ngx_int_t               rc;
+    ngx_pool_cleanup_t     *cln;
     ngx_http_mesh_admin_t  *a;
 
     a = ngx_pcalloc(r->pool, sizeof(ngx_http_mesh_admin_t));
@@ -155,12 +157,23 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
     a->request = r;
     a->fill = page->fill;
     a->conf = ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle);
+
+    if (a->conf == NULL) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     a->snapshot = ngx_mesh_snapshot_current();
 
-    if (a->snapshot
-        && ngx_mesh_snapshot_hold(a->snapshot, r->pool) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (a->snapshot) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cln->handler = ngx_http_mesh_admin_cleanup;
+        cln->data = a->snapshot;
+
+        ngx_mesh_snapshot_hold(a->snapshot);
     }
 
     a->buf = ngx_create_temp_buf(r->pool, NGX_HTTP_MESH_ADMIN_BUFFER);
@@ -168,7 +181,8 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_set_ctx(r, a, ngx_http_mesh_module);
+    /* the slot of ngx_http_mesh_module is for proxied requests */
+    ngx_http_set_ctx(r, a, ngx_http_mesh_filter_module);
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_type.data = (u_char *) page->type;
@@ -196,6 +210,13 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
     r->main->count++;
 
     return NGX_DONE;
+}
+
+
+static void
+ngx_http_mesh_admin_cleanup(void *data)
+{
+    ngx_mesh_snapshot_release(data);
 }
 
 
@@ -227,6 +248,7 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
 
         /* a page may be empty, or end where the buffer before was full */
         a->buf->temporary = (a->buf->last != a->buf->pos);
+        a->buf->sync = !a->buf->temporary;
 
         out.buf = a->buf;
         out.next = a->tail;
@@ -273,6 +295,7 @@ ngx_http_mesh_admin_wait(ngx_http_request_t *r)
     wev = r->connection->write;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
+    r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_mesh_admin_write_handler;
 
     if (!wev->delayed) {
@@ -295,7 +318,7 @@ ngx_http_mesh_admin_write_handler(ngx_http_request_t *r)
     ngx_http_mesh_admin_t  *a;
 
     wev = r->connection->write;
-    a = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+    a = ngx_http_get_module_ctx(r, ngx_http_mesh_filter_module);
 
     if (wev->timedout) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
@@ -307,10 +330,15 @@ ngx_http_mesh_admin_write_handler(ngx_http_request_t *r)
 
     rc = ngx_http_output_filter(r, NULL);
 
+    if (rc == NGX_ERROR) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
     if (rc == NGX_AGAIN || r->buffered || r->connection->buffered) {
         rc = ngx_http_mesh_admin_wait(r);
 
-    } else if (rc != NGX_ERROR) {
+    } else {
 
         /* "limit_rate" may have set a timer of its own just now */
 

@@ -25,6 +25,8 @@
 
 static void *ngx_http_mesh_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_mesh_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_mesh_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 static ngx_int_t ngx_http_mesh_init(ngx_conf_t *cf);
 static char *ngx_http_mesh_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -72,7 +74,7 @@ static ngx_http_module_t  ngx_http_mesh_module_ctx = {
     NULL,                                  /* merge server configuration */
 
     ngx_http_mesh_create_loc_conf,         /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_mesh_merge_loc_conf           /* merge location configuration */
 };
 
 
@@ -120,7 +122,7 @@ static void *
 ngx_http_mesh_create_loc_conf(ngx_conf_t *cf)
 {
     /*
-     * set by ngx_pcalloc(), and not inherited, as content handlers are not:
+     * set by ngx_pcalloc():
      *
      *     mlcf->direction = NGX_HTTP_MESH_NONE;
      *     mlcf->port = 0;
@@ -129,6 +131,37 @@ ngx_http_mesh_create_loc_conf(ngx_conf_t *cf)
      */
 
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_mesh_loc_conf_t));
+}
+
+
+/*
+ * Content handlers are not inherited, but for "if" and "limit_except" blocks,
+ * which nginx makes locations without a name; the proxy module has made its
+ * own handler that of a "limit_except" by now.
+ */
+
+static char *
+ngx_http_mesh_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_mesh_loc_conf_t *prev = parent;
+    ngx_http_mesh_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname
+        && conf->direction == NGX_HTTP_MESH_NONE
+        && prev->direction != NGX_HTTP_MESH_NONE)
+    {
+        *conf = *prev;
+
+        if (clcf->lmt_excpt && clcf->handler == prev->proxy) {
+            clcf->handler = ngx_http_mesh_handler;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -157,6 +190,7 @@ ngx_http_mesh_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mlcf->main = mmcf;
 
     if (mmcf->upstream == NULL) {
+        mmcf->shm = ngx_mesh_get_conf(cf->cycle)->shm;
         mmcf->upstream = ngx_http_mesh_upstream(cf);
         if (mmcf->upstream == NULL) {
             return NGX_CONF_ERROR;

@@ -18,18 +18,21 @@
 #include "ngx_mesh_match.h"
 
 
+static void ngx_http_mesh_cleanup(void *data);
 static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_ingress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
+static ngx_int_t ngx_http_mesh_upgrade(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_no_service(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_no_endpoint(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_fill_request(ngx_http_request_t *r,
     ngx_mesh_request_t *rq);
+static ngx_int_t ngx_http_mesh_unparse(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_normalize(ngx_http_request_t *r,
     ngx_mesh_request_t *rq);
 static void ngx_http_mesh_scheme(ngx_http_request_t *r, ngx_str_t *scheme);
@@ -45,6 +48,7 @@ static ngx_mesh_cluster_t *ngx_http_mesh_app(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mesh_handler(ngx_http_request_t *r)
 {
+    ngx_pool_cleanup_t        *cln;
     ngx_http_mesh_ctx_t       *ctx;
     ngx_http_mesh_loc_conf_t  *mlcf;
 
@@ -52,14 +56,19 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_mesh_ctx_t));
-    if (ctx == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mesh_ctx_t));
+    if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_mesh_ctx_t));
+    cln->handler = ngx_http_mesh_cleanup;
 
     ngx_http_set_ctx(r, ctx, ngx_http_mesh_module);
 
     ctx->request = r;
+    ctx->shm = mlcf->main->shm;
     ctx->direction = mlcf->direction;
     ctx->grpc = ngx_http_mesh_is_grpc(r);
 
@@ -70,16 +79,30 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
                                    NGX_HTTP_MESH_NC, &text);
     }
 
-    if (ngx_mesh_snapshot_hold(ctx->snapshot, r->pool) != NGX_OK) {
-        ctx->snapshot = NULL;
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ngx_mesh_snapshot_hold(ctx->snapshot);
 
     if (mlcf->direction == NGX_HTTP_MESH_EGRESS) {
         return ngx_http_mesh_egress(r, mlcf, ctx);
     }
 
     return ngx_http_mesh_ingress(r, mlcf, ctx);
+}
+
+
+/* a cleanup of r->pool, which runs after the log phase */
+
+static void
+ngx_http_mesh_cleanup(void *data)
+{
+    ngx_http_mesh_ctx_t *ctx = data;
+
+    /* an attempt may have been cut off without peer.free() */
+
+    ngx_http_mesh_leave(ctx);
+
+    if (ctx->snapshot) {
+        ngx_mesh_snapshot_release(ctx->snapshot);
+    }
 }
 
 
@@ -163,6 +186,11 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
                    (ngx_uint_t) ctx->cluster->listener->port);
 
     if (ctx->cluster->listener->protocol == NGX_MESH_HTTP) {
+
+        if (r->headers_in.upgrade && ngx_http_mesh_upgrade(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return mlcf->proxy(r);
     }
 
@@ -172,6 +200,65 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     }
 
     return mlcf->grpc(r);
+}
+
+
+/*
+ * mesh_params drops Connection and Upgrade, as is usual for keepalive.  For a
+ * WebSocket handshake they are added again, spelled so that the proxy module
+ * does not take them for the ones to drop, which it looks up in lower case.
+ * Other upgrades, h2c above all, are not let through.
+ */
+
+static ngx_int_t
+ngx_http_mesh_upgrade(ngx_http_request_t *r)
+{
+    ngx_str_t         upgrade;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Connection"),
+        ngx_string("Upgrade")
+    };
+
+    upgrade = r->headers_in.upgrade->value;
+
+    if (r != r->main
+        || r->http_version != NGX_HTTP_VERSION_11
+        || upgrade.len != 9
+        || ngx_strncasecmp(upgrade.data, (u_char *) "websocket", 9) != 0)
+    {
+        return NGX_OK;
+    }
+
+    /* added already, if an error page leads to mesh_pass again */
+
+    h = r->headers_in.headers.last->elts;
+
+    if (h[r->headers_in.headers.last->nelts - 1].key.data == names[1].data) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < 2; i++) {
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 1;
+        h->key = names[i];
+        h->lowcase_key = names[i].data;
+        ngx_mesh_table_elt_end(h);
+
+        h->value = upgrade;
+
+        if (i == 0) {
+            ngx_str_set(&h->value, "upgrade");
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -221,6 +308,49 @@ ngx_http_mesh_fill_request(ngx_http_request_t *r, ngx_mesh_request_t *rq)
 
 
 /*
+ * The request target of a subrequest, or after a rewrite, as the proxy module
+ * would write it.
+ */
+
+static ngx_int_t
+ngx_http_mesh_unparse(ngx_http_request_t *r)
+{
+    u_char     *p;
+    size_t      len;
+    uintptr_t   escape;
+
+    escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+    len = r->uri.len + escape + 1 + r->args.len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->unparsed_uri.data = p;
+
+    if (escape) {
+        p = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
+                                      NGX_ESCAPE_URI);
+    } else {
+        p = ngx_cpymem(p, r->uri.data, r->uri.len);
+    }
+
+    if (r->args.len) {
+        *p++ = '?';
+        p = ngx_cpymem(p, r->args.data, r->args.len);
+    }
+
+    r->unparsed_uri.len = p - r->unparsed_uri.data;
+
+    /* nothing in it is a fragment, and a "?" in the path is escaped */
+    r->complex_uri = 0;
+
+    return NGX_OK;
+}
+
+
+/*
  * The normalized path is what routes see and what is forwarded: nginx's proxy
  * and gRPC modules send r->unparsed_uri.  Only a path that changes costs an
  * allocation.
@@ -233,17 +363,28 @@ ngx_http_mesh_normalize(ngx_http_request_t *r, ngx_mesh_request_t *rq)
     ngx_int_t   rc;
     ngx_str_t   path, uri;
 
+    if ((!r->valid_unparsed_uri || r != r->main)
+        && ngx_http_mesh_unparse(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     path.data = r->unparsed_uri.data;
     last = path.data + r->unparsed_uri.len;
 
     /* a fragment does not belong into a request, nginx lets it pass */
 
-    p = ngx_strlchr(path.data, last, '#');
-    if (p) {
-        last = p;
+    if (r->complex_uri) {
+        p = ngx_strlchr(path.data, last, '#');
+        if (p) {
+            last = p;
+        }
     }
 
-    p = ngx_strlchr(path.data, last, '?');
+    /* what nginx has parsed says whether to look at all */
+
+    p = (r->args.len || r->args_start || r->complex_uri)
+        ? ngx_strlchr(path.data, last, '?') : NULL;
 
     path.len = (p ? p : last) - path.data;
 
@@ -295,13 +436,17 @@ ngx_http_mesh_host(ngx_http_request_t *r, ngx_str_t *host)
         return;
     }
 
-    /* whether host_end includes the port depends on the version of nginx */
+    /*
+     * Whether host_end includes the port depends on the version of nginx.  In
+     * HTTP/2 and HTTP/3 it may be that of :authority, which is elsewhere.
+     */
 
+    p = r->host_end;
     last = r->request_line.data + r->request_line.len;
 
-    for (p = r->host_end; p < last; p++) {
-        if (*p == '/' || *p == '?' || *p == ' ') {
-            break;
+    if (r->host_start >= r->request_line.data && p <= last) {
+        while (p < last && *p != '/' && *p != '?' && *p != ' ') {
+            p++;
         }
     }
 

@@ -169,6 +169,7 @@ ngx_http_mesh_send(ngx_http_request_t *r, ngx_str_t *text)
 
     b->last_buf = (r == r->main);
     b->last_in_chain = 1;
+    b->sync = !b->last_buf && !b->memory;
 
     out.buf = b;
     out.next = NULL;
@@ -319,7 +320,7 @@ ngx_http_mesh_header_filter(ngx_http_request_t *r)
     ngx_uint_t            status;
     ngx_http_mesh_ctx_t  *ctx;
 
-    /* err_status tells nginx's own answer from one that is passed on */
+    /* err_status is set for nginx's own answers, and for error pages */
 
     if (r->err_status == 0 || r != r->main) {
         return ngx_http_next_header_filter(r);
@@ -327,7 +328,7 @@ ngx_http_mesh_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
 
-    if (ctx == NULL || r->upstream == NULL) {
+    if (ctx == NULL || !ctx->failed) {
         return ngx_http_next_header_filter(r);
     }
 

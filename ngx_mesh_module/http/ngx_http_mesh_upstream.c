@@ -38,10 +38,7 @@ static void ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc,
 static void ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_idle_key_t *key);
 static ngx_uint_t ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep);
-static ngx_mesh_row_t *ngx_http_mesh_row(ngx_mesh_endpoint_t *ep);
 static void ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx, ngx_uint_t cached);
-static void ngx_http_mesh_leave(void *data);
-static ngx_mesh_shm_t *ngx_http_mesh_shm(void);
 #if (NGX_HTTP_SSL)
 static ngx_int_t ngx_http_mesh_set_session(ngx_peer_connection_t *pc,
     void *data);
@@ -62,7 +59,6 @@ ngx_int_t
 ngx_http_mesh_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_pool_cleanup_t   *cln;
     ngx_http_mesh_ctx_t  *ctx;
     ngx_http_upstream_t  *u;
 
@@ -76,16 +72,6 @@ ngx_http_mesh_init_peer(ngx_http_request_t *r,
                       "upstream \"%V\" is for \"mesh_pass\" only", &us->host);
         return NGX_ERROR;
     }
-
-    /* an attempt that is cut off without free() must not stay counted */
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_mesh_leave;
-    cln->data = ctx;
 
     u = r->upstream;
 
@@ -113,7 +99,7 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_mesh_endpoint_t  *ep;
 
     b.load = ngx_http_mesh_load;
-    b.data = NULL;
+    b.data = ctx->shm;
     b.random[0] = 0;
     b.random[1] = 0;
     b.tried = ctx->tried;
@@ -127,13 +113,15 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     ep = ngx_mesh_balance(ctx->cluster, &b);
 
     if (ep == NULL) {
-        ctx->flags |= NGX_HTTP_MESH_UH;
+        ctx->failed = 1;
+        ctx->flags = NGX_HTTP_MESH_UH;
         pc->name = &ctx->cluster->node->name;
         return NGX_BUSY;
     }
 
     ctx->endpoint = ep;
     ctx->connected = 0;
+    ctx->failed = 0;
     ctx->flags = 0;
 
     pc->sockaddr = ep->sockaddr;
@@ -142,9 +130,13 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
-    /* a connection bound to an address of its own is not for others */
+    /*
+     * A connection bound to an address of its own is not for others.  After one
+     * idle connection failed there are only new ones: nginx does not count
+     * failures of idle ones, and the request may be what kills its endpoints.
+     */
 
-    if (pc->local == NULL) {
+    if (pc->local == NULL && !ctx->stale) {
         ngx_http_mesh_idle_peer(pc, ctx);
     }
 
@@ -212,12 +204,14 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
     ngx_mesh_row_t       *row;
     ngx_mesh_idle_key_t   key;
 
-    row = ngx_http_mesh_row(ctx->endpoint);
+    row = ngx_mesh_shm_row(ctx->shm, ctx->endpoint->row, ctx->endpoint->key);
     ctx->flags = ctx->connected ? NGX_HTTP_MESH_UC : NGX_HTTP_MESH_UF;
 
     if (row) {
         (void) ngx_atomic_fetch_add(&row->failures, 1);
     }
+
+    ctx->failed = 1;
 
     if (pc->cached) {
 
@@ -225,6 +219,8 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
          * The peer closed a connection that was idle: this says nothing about
          * the endpoint, but what else is idle will be closed as well.
          */
+
+        ctx->stale = 1;
 
         ngx_http_mesh_idle_key(ctx, &key);
         ngx_mesh_idle_flush(&key);
@@ -291,18 +287,13 @@ ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx, ngx_mesh_idle_key_t *key)
 static ngx_uint_t
 ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep)
 {
+    ngx_mesh_shm_t *shm = data;
+
     ngx_mesh_row_t  *row;
 
-    row = ngx_http_mesh_row(ep);
+    row = ngx_mesh_shm_row(shm, ep->row, ep->key);
 
     return row ? row->in_flight : 0;
-}
-
-
-static ngx_mesh_row_t *
-ngx_http_mesh_row(ngx_mesh_endpoint_t *ep)
-{
-    return ngx_mesh_shm_row(ngx_http_mesh_shm(), ep->row, ep->key);
 }
 
 
@@ -311,39 +302,28 @@ ngx_http_mesh_enter(ngx_http_mesh_ctx_t *ctx, ngx_uint_t cached)
 {
     ngx_mesh_row_t  *row;
 
-    ngx_mesh_shm_enter(ngx_http_mesh_shm(), ctx->endpoint->row,
-                       ctx->endpoint->key);
+    row = ngx_mesh_shm_enter(ctx->shm, ctx->endpoint->row,
+                             ctx->endpoint->key);
+    if (row == NULL) {
+        return;
+    }
+
     ctx->busy = 1;
+    (void) ngx_atomic_fetch_add(&row->requests, 1);
 
-    row = ngx_http_mesh_row(ctx->endpoint);
-
-    if (row) {
-        (void) ngx_atomic_fetch_add(&row->requests, 1);
-
-        if (!cached) {
-            (void) ngx_atomic_fetch_add(&row->connections, 1);
-        }
+    if (!cached) {
+        (void) ngx_atomic_fetch_add(&row->connections, 1);
     }
 }
 
 
-static void
-ngx_http_mesh_leave(void *data)
+void
+ngx_http_mesh_leave(ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_http_mesh_ctx_t *ctx = data;
-
     if (ctx->busy) {
-        ngx_mesh_shm_leave(ngx_http_mesh_shm(), ctx->endpoint->row,
-                           ctx->endpoint->key);
+        ngx_mesh_shm_leave(ctx->shm, ctx->endpoint->row, ctx->endpoint->key);
         ctx->busy = 0;
     }
-}
-
-
-static ngx_mesh_shm_t *
-ngx_http_mesh_shm(void)
-{
-    return ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle)->shm;
 }
 
 

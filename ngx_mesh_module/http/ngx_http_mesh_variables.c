@@ -35,8 +35,6 @@ static ngx_int_t ngx_http_mesh_flags_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mesh_host_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_mesh_upgrade_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_http_mesh_set_value(ngx_http_variable_value_t *v,
     ngx_str_t *value);
 
@@ -75,12 +73,6 @@ static ngx_http_variable_t  ngx_http_mesh_vars[] = {
 
     { ngx_string("mesh_proxy_host"), NULL, ngx_http_mesh_host_variable,
       0, 0, 0 },
-
-    { ngx_string("mesh_proxy_connection"), NULL,
-      ngx_http_mesh_upgrade_variable, 0, 0, 0 },
-
-    { ngx_string("mesh_proxy_upgrade"), NULL,
-      ngx_http_mesh_upgrade_variable, 1, 0, 0 },
 
       ngx_http_null_variable
 };
@@ -277,41 +269,6 @@ ngx_http_mesh_host_variable(ngx_http_request_t *r,
 
     ngx_http_mesh_host(r, &value);
     ngx_http_mesh_set_value(v, &value);
-
-    return NGX_OK;
-}
-
-
-/* Connection (0) and Upgrade (1) to forward: only WebSocket is let through */
-
-static ngx_int_t
-ngx_http_mesh_upgrade_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t  value;
-
-    static ngx_str_t  upgrade = ngx_string("upgrade");
-
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-    v->len = 0;
-    v->data = (u_char *) "";
-
-    if (r->headers_in.upgrade == NULL || r->http_version != NGX_HTTP_VERSION_11)
-    {
-        return NGX_OK;
-    }
-
-    value = r->headers_in.upgrade->value;
-
-    if (value.len != 9
-        || ngx_strncasecmp(value.data, (u_char *) "websocket", 9) != 0)
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_mesh_set_value(v, data ? &value : &upgrade);
 
     return NGX_OK;
 }

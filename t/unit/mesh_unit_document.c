@@ -135,7 +135,7 @@ mesh_unit_load(ngx_mesh_unit_t *u, ngx_mesh_loader_conf_t *conf,
 static void
 mesh_unit_destroy(void *data)
 {
-    ngx_destroy_pool(data);
+    ngx_mesh_pool_destroy(data);
 }
 
 
@@ -149,7 +149,7 @@ mesh_unit_pool_size(ngx_pool_t *pool)
     size = 0;
 
     for (p = pool; p; p = p->d.next) {
-        size += (u_char *) p->d.end - (u_char *) p;
+        size += p->d.last - (u_char *) p;
     }
 
     for (large = pool->large; large; large = large->next) {

@@ -192,7 +192,7 @@ mesh_unit_document_minimal(ngx_mesh_unit_t *u)
     MESH_OK(ngx_mesh_map_find(m->egress, (u_char *) "a", 1) == NULL,
             "no egress");
 
-    ngx_destroy_pool(m->pool);
+    ngx_mesh_pool_destroy(m->pool);
 }
 
 MESH_UNIT(mesh_unit_document_minimal)
@@ -416,7 +416,7 @@ mesh_unit_document_tree(ngx_mesh_unit_t *u)
     m = ngx_mesh_loader_model(ld);
     MESH_IS_STR(&m->nodes[0].name, "7", "the model is the same");
     ngx_mesh_loader_free(ld);
-    ngx_destroy_pool(m->pool);
+    ngx_mesh_pool_destroy(m->pool);
 
     value = ngx_mesh_json_add(u->pool, value, "serviceDiscovery",
                               NGX_MESH_JSON_OBJECT);
@@ -576,7 +576,7 @@ mesh_unit_timed(ngx_mesh_unit_t *u, ngx_uint_t nodes, ngx_uint_t n)
     MESH_OK(total < 2000000 * MESH_UNIT_SLOW, "in less than 2 s");
 
     begin = mesh_unit_usec();
-    ngx_destroy_pool(m->pool);
+    ngx_mesh_pool_destroy(m->pool);
 
     MESH_DIAG("model freed in %uL us", mesh_unit_usec() - begin);
 }

@@ -100,14 +100,11 @@ class Proxy:
 def plain_params():
     """conf/mesh_params for an nginx without the module.
 
-    The very same settings, but for the three headers that take a variable of
-    the module (what they are for a usual request is written out) and the log
-    format.
+    The very same settings, but for the one header that takes a variable of the
+    module and the log format.
     """
 
-    values = {'$mesh_proxy_host': '$http_host',
-              '$mesh_proxy_connection': '""',
-              '$mesh_proxy_upgrade': '""'}
+    values = {'$mesh_proxy_host': '$http_host'}
 
     with open(MESH_PARAMS) as f:
         text = re.sub(r'#.*', '', f.read())

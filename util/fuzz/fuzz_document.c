@@ -241,7 +241,7 @@ fuzz_load(ngx_mesh_loader_conf_t *conf, ngx_str_t *text, ngx_uint_t units,
     ngx_mesh_loader_free(ld);
 
     if (model) {
-        ngx_destroy_pool(model->pool);
+        ngx_mesh_pool_destroy(model->pool);
     }
 
     return rc;
