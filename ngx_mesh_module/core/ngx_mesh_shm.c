@@ -14,7 +14,7 @@
  * A process may be killed at any instruction.  The master then frees the mutex
  * of the dead one, so each change is made such that every prefix of it leaves
  * a state that works: the next document is complete before one store of "seq"
- * puts it in force, and blocks that lie about are freed by the next publish.
+ * puts it in force, in memory that is set aside for it from the beginning.
  */
 
 
@@ -25,10 +25,6 @@
 #include "ngx_mesh_shm_zone.h"
 
 
-#define ngx_mesh_block_room()                                                 \
-    (ngx_pagesize - offsetof(ngx_mesh_block_t, data))
-
-
 static ngx_int_t ngx_mesh_shm_init_zone(ngx_shm_zone_t *zone, void *data);
 static ngx_mesh_shm_head_t *ngx_mesh_shm_make(ngx_slab_pool_t *shpool);
 static ngx_uint_t ngx_mesh_shm_valid(ngx_mesh_shm_head_t *sh);
@@ -36,10 +32,8 @@ static ngx_shm_zone_t *ngx_mesh_shm_former(ngx_shm_zone_t *zone);
 static void ngx_mesh_shm_take_over(ngx_mesh_shm_t *shm, ngx_shm_zone_t *zone);
 static void ngx_mesh_shm_carry(ngx_mesh_shm_t *shm, ngx_mesh_shm_t *old,
     ngx_log_t *log);
-static ngx_int_t ngx_mesh_shm_store(ngx_mesh_shm_t *shm,
-    ngx_mesh_shm_document_t *doc, ngx_str_t *text);
-static void ngx_mesh_shm_free_blocks(ngx_mesh_shm_t *shm,
-    ngx_mesh_shm_document_t *doc);
+static ngx_int_t ngx_mesh_shm_store(ngx_mesh_shm_document_t *doc,
+    ngx_str_t *text);
 static void ngx_mesh_shm_set(u_char *dst, size_t size, ngx_str_t *value);
 
 
@@ -151,9 +145,13 @@ ngx_mesh_shm_attach(ngx_pool_t *pool, ngx_slab_pool_t *shpool)
 }
 
 
+/* of what is left, three eighths are for each document, the rest for rows */
+
 static ngx_mesh_shm_head_t *
 ngx_mesh_shm_make(ngx_slab_pool_t *shpool)
 {
+    size_t                room;
+    ngx_uint_t            i;
     ngx_mesh_shm_head_t  *sh;
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_mesh_shm_head_t));
@@ -163,6 +161,17 @@ ngx_mesh_shm_make(ngx_slab_pool_t *shpool)
 
     if (ngx_mesh_rows_init(sh, shpool) != NGX_OK) {
         return NULL;
+    }
+
+    room = shpool->pfree * 3 / 8 * ngx_pagesize;
+
+    for (i = 0; i < 2; i++) {
+        sh->documents[i].room = room;
+        sh->documents[i].data = ngx_slab_alloc(shpool, room);
+
+        if (sh->documents[i].data == NULL) {
+            return NULL;
+        }
     }
 
     sh->magic = NGX_MESH_SHM_MAGIC;
@@ -294,7 +303,7 @@ ngx_mesh_shm_carry(ngx_mesh_shm_t *shm, ngx_mesh_shm_t *old, ngx_log_t *log)
     doc = &sh->documents[seq & 1];
 
     ngx_shmtx_lock(&shm->shpool->mutex);
-    rc = ngx_mesh_shm_store(shm, doc, &text);
+    rc = ngx_mesh_shm_store(doc, &text);
     ngx_shmtx_unlock(&shm->shpool->mutex);
 
     ngx_free(text.data);
@@ -343,7 +352,7 @@ ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text, ngx_str_t *version,
     next = sh->seq + 1;
     doc = &sh->documents[next & 1];
 
-    rc = ngx_mesh_shm_store(shm, doc, text);
+    rc = ngx_mesh_shm_store(doc, text);
 
     if (rc == NGX_OK) {
         doc->source = source;
@@ -355,8 +364,6 @@ ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text, ngx_str_t *version,
         ngx_memory_barrier();
         sh->seq = next;
 
-        ngx_mesh_shm_free_blocks(shm, &sh->documents[(next + 1) & 1]);
-
         *seq = next;
     }
 
@@ -366,64 +373,17 @@ ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text, ngx_str_t *version,
 }
 
 
-/* under the mutex; NGX_ABORT leaves "doc" empty */
-
 static ngx_int_t
-ngx_mesh_shm_store(ngx_mesh_shm_t *shm, ngx_mesh_shm_document_t *doc,
-    ngx_str_t *text)
+ngx_mesh_shm_store(ngx_mesh_shm_document_t *doc, ngx_str_t *text)
 {
-    u_char             *p, *last;
-    size_t              n;
-    ngx_uint_t          pages, total;
-    ngx_mesh_block_t   *b, **next;
-
-    ngx_mesh_shm_free_blocks(shm, doc);
-
-    pages = (text->len + ngx_mesh_block_room() - 1) / ngx_mesh_block_room();
-    total = shm->shpool->last - shm->shpool->pages;
-
-    if (pages > total / 2 || pages > shm->shpool->pfree) {
+    if (text->len > doc->room) {
         return NGX_ABORT;
     }
 
-    p = text->data;
-    last = p + text->len;
-    next = &doc->blocks;
-
-    while (p < last) {
-        b = ngx_slab_alloc_locked(shm->shpool, ngx_pagesize);
-        if (b == NULL) {
-            ngx_mesh_shm_free_blocks(shm, doc);
-            return NGX_ABORT;
-        }
-
-        b->next = NULL;
-        *next = b;
-        next = &b->next;
-
-        n = ngx_min((size_t) (last - p), ngx_mesh_block_room());
-        ngx_memcpy(b->data, p, n);
-        p += n;
-    }
-
+    ngx_memcpy(doc->data, text->data, text->len);
     doc->size = text->len;
 
     return NGX_OK;
-}
-
-
-static void
-ngx_mesh_shm_free_blocks(ngx_mesh_shm_t *shm, ngx_mesh_shm_document_t *doc)
-{
-    ngx_mesh_block_t  *b;
-
-    doc->size = 0;
-
-    while (doc->blocks) {
-        b = doc->blocks;
-        doc->blocks = b->next;
-        ngx_slab_free_locked(shm->shpool, b);
-    }
 }
 
 
@@ -431,9 +391,7 @@ ngx_int_t
 ngx_mesh_shm_document(ngx_mesh_shm_t *shm, ngx_str_t *text,
     ngx_atomic_uint_t *seq, ngx_log_t *log)
 {
-    u_char                   *p;
-    size_t                    n, room, size;
-    ngx_mesh_block_t         *b;
+    size_t                    room, size;
     ngx_mesh_shm_document_t  *doc;
 
     text->data = NULL;
@@ -467,14 +425,7 @@ ngx_mesh_shm_document(ngx_mesh_shm_t *shm, ngx_str_t *text,
     }
 
     text->len = *seq ? size : 0;
-    p = text->data;
-    size = text->len;
-
-    for (b = doc->blocks; b && size; b = b->next) {
-        n = ngx_min(size, ngx_mesh_block_room());
-        p = ngx_cpymem(p, b->data, n);
-        size -= n;
-    }
+    ngx_memcpy(text->data, doc->data, text->len);
 
     ngx_shmtx_unlock(&shm->shpool->mutex);
 

@@ -21,7 +21,7 @@
 
 
 #define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
-#define NGX_MESH_SHM_LAYOUT        1
+#define NGX_MESH_SHM_LAYOUT        2
 
 #define NGX_MESH_SHM_CHUNK         1024         /* rows */
 #define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
@@ -29,20 +29,14 @@
 
 
 /*
- * A page.  A document is a chain of single pages, so that it finds its place
- * in a zone however fragmented that is.
+ * A document and the part of the zone that is set aside for it.  There are two
+ * parts, taken once and for good: publishing does not touch the slab allocator,
+ * which a process that is killed inside of it leaves in disorder.
  */
 
-typedef struct ngx_mesh_block_s  ngx_mesh_block_t;
-
-struct ngx_mesh_block_s {
-    ngx_mesh_block_t        *next;
-    u_char                   data[1];
-};
-
-
 typedef struct {
-    ngx_mesh_block_t        *blocks;
+    u_char                  *data;
+    size_t                   room;
     size_t                   size;
     ngx_mesh_source_e        source;
     time_t                   applied;
