@@ -28,6 +28,9 @@ static void *ngx_http_mesh_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_mesh_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_mesh_init(ngx_conf_t *cf);
+#if (NGX_HTTP_CACHE)
+static void ngx_http_mesh_check_cache(ngx_conf_t *cf);
+#endif
 static char *ngx_http_mesh_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_mesh_pass_args(ngx_conf_t *cf,
@@ -161,8 +164,54 @@ ngx_http_mesh_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+#if (NGX_HTTP_CACHE)
+    if (conf->direction != NGX_HTTP_MESH_NONE) {
+        ngx_http_mesh_check_cache(cf);
+    }
+#endif
+
     return NGX_CONF_OK;
 }
+
+
+#if (NGX_HTTP_CACHE)
+
+/*
+ * The default key of proxy_cache knows a service by the name of its upstream,
+ * and here all have the same one.  The configuration of the proxy module is
+ * private, but begins with that of its upstream.
+ */
+
+static void
+ngx_http_mesh_check_cache(ngx_conf_t *cf)
+{
+    ngx_uint_t                 i;
+    ngx_http_conf_ctx_t       *ctx;
+    ngx_http_upstream_conf_t  *ucf;
+
+    ctx = cf->ctx;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_proxy_module")
+            != 0)
+        {
+            continue;
+        }
+
+        ucf = ctx->loc_conf[cf->cycle->modules[i]->ctx_index];
+
+        if (ucf->cache) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"proxy_cache\" in a location with "
+                               "\"mesh_pass\" mixes virtual services unless "
+                               "\"proxy_cache_key\" names "
+                               "$mesh_virtual_service and $mesh_virtual_node");
+        }
+    }
+}
+
+#endif
 
 
 /* mesh_pass egress | ingress [port=NUMBER]; */
