@@ -332,6 +332,7 @@ ngx_http_mesh_unparse(ngx_http_request_t *r)
     if (escape) {
         p = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
                                       NGX_ESCAPE_URI);
+
     } else {
         p = ngx_cpymem(p, r->uri.data, r->uri.len);
     }
