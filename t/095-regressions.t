@@ -609,6 +609,89 @@ def dropped():
     tap.same(n.bad(), [], 'no alerts')
 
 
+def under_way():
+    """See above: what is under way then used the shared memory of the mesh,
+    which was not there any more."""
+    def answer(r):
+        if r.path in ('/slow', '/again'):
+            time.sleep(1)
+        return None if r.path == '/again' else path_of(r)
+
+    def receive(s):
+        try:
+            return s.recv(1000)
+        except ConnectionResetError:
+            return b''
+
+    def gone():
+        # nginx itself accepts no connections any more then
+        try:
+            connect(n.egress).close()
+        except ConnectionRefusedError:
+            return True
+
+    a, b = Backend('a', answer), Backend('b', answer)
+    many = ''.join('endpoint 10.0.%d.%d;' % (i, j)
+                   for i in range(16) for j in range(1, 255))
+    admin = free_port()
+    n = start(mesh(a, b) + """
+virtual_node big { listener 8080; %s }
+virtual_service big.local virtual_node=big;
+""" % many, master=False, http="""
+server { listen 127.0.0.1:%d sndbuf=16k; location / { mesh_admin; } }
+""" % admin)
+    head = b' HTTP/1.1\r\nHost: app.local\r\n\r\n'
+
+    kept = []
+    for to, path in ((n.egress, b'/x'), (n.admin, b'/ready'),
+                     (n.admin, b'/listeners')):
+        s = connect(to)
+        s.sendall(b'GET ' + path + head)
+        tap.ok(b' 200 OK' in receive(s), 'before')
+        kept.append((s, path))
+
+    slow = []
+    for path in (b'/slow', b'/again'):
+        s = connect(n.egress)
+        s.sendall(b'GET ' + path + head)
+        slow.append(s)
+        wait(lambda: any(r.path.encode() == path
+                         for r in a.requests + b.requests))
+
+    readers = [slow_reader(admin, path)
+               for path in ('/clusters', '/config_dump')]
+
+    n.main, n.http = '', 'server { listen 127.0.0.1:%d; }' % free_port()
+    Nginx.write(n)
+    n.send(signal.SIGHUP)
+    tap.ok(wait(gone), 'the mesh is gone')
+
+    for s, path in kept:
+        s.sendall(b'GET ' + path + head)
+        data = receive(s)
+        tap.ok(data == b'' or data.startswith(b'HTTP/1.1 '), 'after', data)
+        s.close()
+    for s, want in zip(slow, (b' 200 OK', b' 50')):
+        data = receive(s)
+        tap.ok(want in data, 'what was under way', data)
+        s.close()
+    for s in readers:
+        data = b''
+        while True:
+            part = receive(s)
+            data += part
+            if not part or data.endswith(b'\r\n0\r\n\r\n'):
+                break
+        tap.ok(data.endswith(b'\r\n0\r\n\r\n'),
+               'a page that was being read', data[-200:])
+        s.close()
+
+    tap.ok(alive(n.pid), 'it is alive')
+    n.stop()
+    tap.same(n.process.returncode, 0, 'ends')
+    tap.same(n.bad(), [], 'no alerts')
+
+
 def idle():
     """Idle connections share one timer, which neither forgets one nor closes
     one that was used a moment ago."""
@@ -649,4 +732,5 @@ def idle():
 
 
 tap.run(authority, synopsis, blocks, deadly, repeated, rewritten, includes,
-        authorized, fallback, upgrades, gone_reader, dropped, idle)
+        authorized, fallback, upgrades, gone_reader, dropped,
+        under_way, idle)

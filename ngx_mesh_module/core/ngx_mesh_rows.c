@@ -338,7 +338,9 @@ ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
 {
     ngx_mesh_row_t  *r;
 
-    if (row >= shm->sh->nrows) {
+    /* requests of a single process may outlive a zone that a reload dropped */
+
+    if (shm->left || row >= shm->sh->nrows) {
         return NULL;
     }
 
@@ -355,7 +357,7 @@ ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
     ngx_mesh_row_t  *r;
 
     r = ngx_mesh_shm_row(shm, row, key);
-    if (r == NULL || shm->left) {
+    if (r == NULL) {
         return NULL;
     }
 
@@ -394,7 +396,7 @@ ngx_mesh_shm_leave(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
     uint32_t        *share;
     ngx_mesh_row_t  *r;
 
-    if (row >= shm->sh->nrows || shm->left) {
+    if (shm->left || row >= shm->sh->nrows) {
         return;
     }
 
