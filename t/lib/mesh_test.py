@@ -701,7 +701,10 @@ class Backend:
     def close_connections(self):
         with self.lock:
             for s in self.open:
-                s.shutdown(socket.SHUT_RDWR)
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass    # the other side was faster
 
     def close(self):
         try:
