@@ -198,8 +198,6 @@ ngx_mesh_build_headers(ngx_mesh_build_t *b, ngx_mesh_json_t *list,
             return NGX_ERROR;
         }
 
-        header->hash = ngx_hash_key(header->name.data, header->name.len);
-
         invert = ngx_mesh_rules_find(value, "invert");
         header->invert = invert ? invert->boolean : 0;
 

@@ -231,6 +231,10 @@ ngx_mesh_match_route(ngx_mesh_virtual_service_t *service,
             }
         }
 
+        if (m->port && rq->port == 0) {
+            rq->port = ngx_mesh_match_port(service, &rq->host);
+        }
+
         if (ngx_mesh_match(m, rq) == NGX_OK) {
             return service->routes[i];
         }
@@ -363,7 +367,7 @@ ngx_mesh_match_headers(ngx_array_t *headers, ngx_mesh_request_t *rq)
 
     for (i = 0; i < headers->nelts; i++) {
 
-        rc = rq->header(rq, &m[i].name, m[i].hash, &value);
+        rc = rq->header(rq, &m[i].name, &value);
 
         if (rc == NGX_ERROR) {
             return 0;

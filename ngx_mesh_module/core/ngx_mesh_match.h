@@ -23,12 +23,12 @@ typedef struct ngx_mesh_request_s  ngx_mesh_request_t;
 
 
 /*
- * Finds a request header; "name" is lower case, "hash" its ngx_hash_key().
- * Several headers of the name are joined with ",".  NGX_OK, NGX_DECLINED if
- * there is none, NGX_ERROR if memory was short.
+ * Finds a request header; "name" is lower case.  Several headers of the name
+ * are joined with ",".  NGX_OK, NGX_DECLINED if there is none, NGX_ERROR if
+ * memory was short.
  */
 typedef ngx_int_t (*ngx_mesh_header_pt)(ngx_mesh_request_t *rq,
-    ngx_str_t *name, ngx_uint_t hash, ngx_str_t *value);
+    ngx_str_t *name, ngx_str_t *value);
 
 
 struct ngx_mesh_request_s {
@@ -37,7 +37,7 @@ struct ngx_mesh_request_s {
     ngx_str_t                query;     /* without the "?" */
     ngx_str_t                method;
     ngx_str_t                scheme;
-    in_port_t                port;      /* destination port, 0: not known */
+    in_port_t                port;      /* destination, 0: as "host" tells */
     unsigned                 grpc:1;    /* content-type is application/grpc* */
 
     ngx_mesh_header_pt       header;
@@ -61,8 +61,8 @@ in_port_t ngx_mesh_match_port(ngx_mesh_virtual_service_t *service,
     ngx_str_t *host);
 
 /*
- * The first route, in order, whose criteria all hold, or NULL.  "rq->port" 0
- * fails every route that asks for a port.
+ * The first route, in order, whose criteria all hold, or NULL.  If a route asks
+ * for a port and "rq->port" is 0, that is set by ngx_mesh_match_port().
  */
 ngx_mesh_route_t *ngx_mesh_match_route(ngx_mesh_virtual_service_t *service,
     ngx_mesh_request_t *rq);

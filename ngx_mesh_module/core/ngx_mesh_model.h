@@ -250,7 +250,6 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                    name;      /* header: lower case */
-    ngx_uint_t                   hash;      /* ngx_hash_key(name) */
     ngx_mesh_match_type_e        type;
     ngx_uint_t                   invert;
     ngx_str_t                    value;

@@ -19,6 +19,7 @@
 
 
 static void ngx_http_mesh_cleanup(void *data);
+static uint32_t ngx_http_mesh_random(void);
 static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_ingress(ngx_http_request_t *r,
@@ -38,7 +39,7 @@ static ngx_int_t ngx_http_mesh_normalize(ngx_http_request_t *r,
 static void ngx_http_mesh_scheme(ngx_http_request_t *r, ngx_str_t *scheme);
 static ngx_uint_t ngx_http_mesh_is_grpc(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_header(ngx_mesh_request_t *rq, ngx_str_t *name,
-    ngx_uint_t hash, ngx_str_t *value);
+    ngx_str_t *value);
 static ngx_int_t ngx_http_mesh_join(ngx_http_request_t *r, ngx_str_t *value,
     ngx_str_t *next);
 static ngx_mesh_cluster_t *ngx_http_mesh_app(ngx_http_request_t *r,
@@ -124,8 +125,7 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     }
 
     rq.grpc = ctx->grpc;
-    rq.port = mlcf->port ? mlcf->port
-                         : ngx_mesh_match_port(ctx->service, &rq.host);
+    rq.port = mlcf->port;
 
     ctx->route = ngx_mesh_match_route(ctx->service, &rq);
 
@@ -134,7 +134,7 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
                                    NGX_HTTP_MESH_NR, NULL);
     }
 
-    target = ngx_mesh_match_target(ctx->route, (uint32_t) ngx_random());
+    target = ngx_mesh_match_target(ctx->route, ngx_http_mesh_random());
 
     if (target == NULL) {
         return ngx_http_mesh_no_endpoint(r, ctx);
@@ -143,6 +143,25 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     ctx->cluster = target->cluster;
 
     return ngx_http_mesh_forward(r, mlcf, ctx);
+}
+
+
+/* xorshift64 (Marsaglia, 2003), which costs a quarter of random() */
+
+static uint32_t
+ngx_http_mesh_random(void)
+{
+    static uint64_t  x;     /* of the worker, which has a seed of its own */
+
+    if (x == 0) {
+        x = ((uint64_t) ngx_random() << 32 | (uint64_t) ngx_random()) | 1;
+    }
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+
+    return (uint32_t) (x >> 32);
 }
 
 
@@ -503,13 +522,12 @@ ngx_http_mesh_is_grpc(ngx_http_request_t *r)
 
 
 /*
- * The hash is of no use here: nginx leaves characters that it calls invalid,
- * such as the dot, out of the one of a header.
+ * The hashes of headers are of no use: nginx leaves characters that it calls
+ * invalid, such as the dot, out of them.
  */
 
 static ngx_int_t
-ngx_http_mesh_header(ngx_mesh_request_t *rq, ngx_str_t *name, ngx_uint_t hash,
-    ngx_str_t *value)
+ngx_http_mesh_header(ngx_mesh_request_t *rq, ngx_str_t *name, ngx_str_t *value)
 {
     ngx_int_t            rc;
     ngx_uint_t           i;

@@ -32,7 +32,7 @@ typedef struct {
 static ngx_str_t mesh_unit_match_str(char *s);
 static void mesh_unit_match_request(ngx_mesh_request_t *rq);
 static ngx_int_t mesh_unit_match_header(ngx_mesh_request_t *rq,
-    ngx_str_t *name, ngx_uint_t hash, ngx_str_t *value);
+    ngx_str_t *name, ngx_str_t *value);
 static ngx_array_t *mesh_unit_match_values(ngx_mesh_unit_t *u,
     ngx_mesh_match_type_e type, char *name, char *value, ngx_uint_t invert);
 static ngx_mesh_virtual_service_t *mesh_unit_match_new_service(
@@ -744,12 +744,8 @@ mesh_unit_match_request(ngx_mesh_request_t *rq)
 
 static ngx_int_t
 mesh_unit_match_header(ngx_mesh_request_t *rq, ngx_str_t *name,
-    ngx_uint_t hash, ngx_str_t *value)
+    ngx_str_t *value)
 {
-    if (hash != ngx_hash_key(name->data, name->len)) {
-        return NGX_ERROR;
-    }
-
     if (ngx_strcmp(name->data, "color") == 0) {
         ngx_str_set(value, "red");
         return NGX_OK;
@@ -782,7 +778,6 @@ mesh_unit_match_values(ngx_mesh_unit_t *u, ngx_mesh_match_type_e type,
     m->type = type;
     m->invert = invert;
     m->name = mesh_unit_match_str(name);
-    m->hash = ngx_hash_key(m->name.data, m->name.len);
     m->value = mesh_unit_match_str(value);
 
     return a;
