@@ -294,8 +294,13 @@ class Nginx:
         with open(self.path('stderr'), 'ab') as err:
             self.process = subprocess.Popen(self.command(), stderr=err)
         if self.daemon:
+            # the one that stays writes its pid after the other one ended
             self.process.wait()
-            with open(self.path('nginx.pid')) as f:
+            name = self.path('nginx.pid')
+            if not wait(lambda: os.path.exists(name)
+                        and os.path.getsize(name)):
+                raise RuntimeError('nginx did not start: ' + self.errors(20))
+            with open(name) as f:
                 self.process = Daemon(int(f.read()))
         Nginx.running.append(self)
         at_end(self.kill)
