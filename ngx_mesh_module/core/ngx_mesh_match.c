@@ -55,14 +55,10 @@ ngx_mesh_match_service(ngx_mesh_map_t *egress, ngx_str_t *host)
 
     ngx_mesh_match_lower(name, host->data, host->len);
 
-    service = ngx_mesh_map_find(egress, name, host->len);
-
-    if (service) {
-        return service;
-    }
+    /* names of virtual services have no colon */
 
     if (ngx_mesh_match_port_of(host, &len, &port) != NGX_OK) {
-        return NULL;
+        return ngx_mesh_map_find(egress, name, host->len);
     }
 
     service = ngx_mesh_map_find(egress, name, len);
