@@ -579,6 +579,8 @@ def dropped():
             connect(n.egress).close()
         except ConnectionRefusedError:
             return True
+        except OSError:
+            return None         # it is just being closed: ask again
 
     a = Backend('a', path_of)
     n = start(mesh(a), master=False)
@@ -629,6 +631,8 @@ def under_way():
             connect(n.egress).close()
         except ConnectionRefusedError:
             return True
+        except OSError:
+            return None         # it is just being closed: ask again
 
     a, b = Backend('a', answer), Backend('b', answer)
     many = ''.join('endpoint 10.0.%d.%d;' % (i, j)
@@ -731,6 +735,30 @@ def idle():
     end(n)
 
 
+def cached():
+    """The default key of proxy_cache is the same for all services, so that
+    one was answered with what another had said: there is a warning now."""
+    a, b = Backend('a'), Backend('b')
+    services = mesh(a) + '''
+virtual_node other { listener 8080; endpoint 127.0.0.1:%d; }
+virtual_service other.local virtual_node=other;
+''' % b.port
+    n = Sidecar(control_plane='none', mesh=services,
+                http='proxy_cache_path cache keys_zone=c:1m;',
+                location='''
+        proxy_cache        c;
+        proxy_cache_valid  200 1m;
+        proxy_cache_key    $mesh_virtual_service$mesh_virtual_node$request_uri;
+''')
+    status, text = n.test()
+    tap.same(status, 0, 'the configuration is accepted')
+    tap.ok(re.search(r'\[warn\].*"proxy_cache" in a location with "mesh_pass" '
+                     r'mixes virtual services', text), 'with a warning', text)
+    n.location = ''
+    status, text = n.test()
+    tap.ok(status == 0 and '[warn]' not in text, 'without a cache: none', text)
+
+
 tap.run(authority, synopsis, blocks, deadly, repeated, rewritten, includes,
         authorized, fallback, upgrades, gone_reader, dropped,
-        under_way, idle)
+        under_way, idle, cached)
