@@ -58,8 +58,10 @@ image:
 	@exit 1
 
 install: build
-	install -D -m 644 build/$(or $(BUILD),debian)/ngx_http_mesh_module.so \
-	    $(DESTDIR)$(MODULES_DIR)/ngx_http_mesh_module.so
+	install -d $(DESTDIR)$(MODULES_DIR)
+	install -m 644 build/$(or $(BUILD),debian)/ngx_http_mesh_module.so \
+	    build/$(or $(BUILD),debian)/ngx_http_mesh_control_module.so \
+	    $(DESTDIR)$(MODULES_DIR)/
 
 clean:
 	rm -rf build t/servroot*

@@ -25,7 +25,8 @@ mkdir "$dir/logs";
 open my $conf, '>', "$dir/nginx.conf" or die "$dir/nginx.conf: $!";
 
 print $conf "load_module $_;\n"
-    for split(' ', $modules), "$build/ngx_mesh_unit_module.so";
+    for split(' ', $modules), "$build/ngx_http_mesh_control_module.so",
+        "$build/ngx_mesh_unit_module.so";
 
 print $conf "pid logs/nginx.pid;\n";
 print $conf "error_log logs/error.log debug;\n";

@@ -13,23 +13,16 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
 
 #include "ngx_mesh_agent.h"
 #include "ngx_mesh_state.h"
+#include "ngx_mesh_threads.h"
 
 
 static void *ngx_mesh_agent_create_conf(ngx_cycle_t *cycle);
 static char *ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_mesh_agent_state_path(ngx_cycle_t *cycle,
     ngx_mesh_conf_t *mcf, ngx_mesh_agent_conf_t *acf);
-#if (NGX_THREADS)
-static ngx_uint_t ngx_mesh_agent_can_notify(ngx_cycle_t *cycle);
-static ngx_int_t ngx_mesh_agent_thread_pool(ngx_cycle_t *cycle,
-    ngx_mesh_conf_t *mcf);
-#endif
 static ngx_mesh_agent_conf_t *ngx_mesh_agent_get_conf(ngx_cycle_t *cycle);
 static void ngx_mesh_agent_create_directory(ngx_cycle_t *cycle,
     ngx_str_t *directory);
@@ -81,6 +74,8 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
 {
     ngx_mesh_agent_conf_t *acf = conf;
 
+    ngx_int_t         rc;
+    ngx_str_t         name;
     ngx_mesh_conf_t  *mcf;
 
     mcf = ngx_mesh_get_conf(cycle);
@@ -98,17 +93,15 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_ERROR;
     }
 
-#if (NGX_THREADS)
+    ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
 
-    if (ngx_mesh_agent_can_notify(cycle)) {
-        if (ngx_mesh_agent_thread_pool(cycle, mcf) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
+    rc = ngx_mesh_threads_add(cycle, &name, 1, mcf->file, mcf->line);
 
-        acf->threads = 1;
+    if (rc == NGX_ERROR) {
+        return NGX_CONF_ERROR;
     }
 
-#endif
+    acf->threads = (rc == NGX_OK);
 
     return NGX_CONF_OK;
 }
@@ -138,106 +131,6 @@ ngx_mesh_agent_state_path(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     return ngx_mesh_state_path(cycle->pool, &mcf->state, &mcf->name, &type,
                                &mcf->resource_name, &acf->state);
 }
-
-
-#if (NGX_THREADS)
-
-extern ngx_module_t  ngx_thread_pool_module;
-
-
-/*
- * A thread pool keeps workers from starting when the event method cannot be
- * woken by a thread.  A single process has no use for one either: nginx does
- * not start the pools of the new cycle there after a reload.
- */
-
-static ngx_uint_t
-ngx_mesh_agent_can_notify(ngx_cycle_t *cycle)
-{
-    ngx_uint_t           i;
-    ngx_core_conf_t     *ccf;
-    ngx_event_conf_t    *ecf;
-    ngx_event_module_t  *module;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-    if (!ccf->master || ngx_get_conf(cycle->conf_ctx, ngx_events_module)
-                        == NULL)
-    {
-        return 0;
-    }
-
-    ecf = ngx_event_get_conf(cycle->conf_ctx, ngx_event_core_module);
-
-    for (i = 0; cycle->modules[i]; i++) {
-
-        if (cycle->modules[i]->type != NGX_EVENT_MODULE
-            || cycle->modules[i]->ctx_index != ecf->use)
-        {
-            continue;
-        }
-
-        module = cycle->modules[i]->ctx;
-
-        return module->actions.notify != NULL;
-    }
-
-    return 0;
-}
-
-
-/*
- * As if nginx.conf had "thread_pool ngx_mesh threads=1;".  A pool that is made
- * by ngx_thread_pool_add() alone counts as unknown without that directive.
- */
-
-static ngx_int_t
-ngx_mesh_agent_thread_pool(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
-{
-    ngx_str_t         args[3];
-    ngx_conf_t        cf;
-    ngx_array_t       array;
-    ngx_command_t    *cmd;
-    ngx_conf_file_t   file;
-
-    ngx_str_set(&args[0], "thread_pool");
-    ngx_str_set(&args[1], NGX_MESH_AGENT_THREAD_POOL);
-    ngx_str_set(&args[2], "threads=1");
-
-    if (ngx_thread_pool_get(cycle, &args[1])) {
-        /* the operator's own */
-        return NGX_OK;
-    }
-
-    ngx_memzero(&array, sizeof(ngx_array_t));
-    array.elts = args;
-    array.nelts = 3;
-
-    ngx_memzero(&file, sizeof(ngx_conf_file_t));
-    file.file.fd = NGX_INVALID_FILE;
-    file.file.name.data = mcf->file;
-    file.line = mcf->line;
-
-    ngx_memzero(&cf, sizeof(ngx_conf_t));
-    cf.args = &array;
-    cf.cycle = cycle;
-    cf.pool = cycle->pool;
-    cf.log = cycle->log;
-    cf.conf_file = &file;
-
-    for (cmd = ngx_thread_pool_module.commands; cmd->name.len; cmd++) {
-
-        if (ngx_strcmp(cmd->name.data, "thread_pool") == 0) {
-            return cmd->set(&cf, cmd, ngx_get_conf(cycle->conf_ctx,
-                                                   ngx_thread_pool_module))
-                   == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
-        }
-    }
-
-    return NGX_ERROR;
-}
-
-#endif
 
 
 /* NULL: there is nothing for an agent to do */

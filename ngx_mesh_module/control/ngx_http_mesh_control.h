@@ -1,0 +1,206 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * The HTTP side of the control plane: services of operations, and what runs
+ * one.  A service (App Mesh, the document API, Cloud Map) is a table of
+ * operations and the way it words errors; routing, input, authentication,
+ * the store and answers are the same for all.
+ */
+
+
+#ifndef _NGX_HTTP_MESH_CONTROL_H_INCLUDED_
+#define _NGX_HTTP_MESH_CONTROL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_mesh_error.h"
+#include "ngx_mesh_json.h"
+#include "ngx_mesh_keys.h"
+#include "ngx_mesh_shape.h"
+#include "ngx_mesh_store.h"
+#include "ngx_mesh_view.h"
+
+
+#define NGX_MESH_CONTROL_QUERY  4       /* query members of an operation */
+
+
+typedef struct ngx_http_mesh_control_ctx_s  ngx_http_mesh_control_ctx_t;
+typedef struct ngx_mesh_service_s           ngx_mesh_service_t;
+
+
+/*
+ * An operation decides over ctx->input and ctx->view and returns
+ *
+ *     NGX_OK        ctx->output is the body of the answer, with status 200;
+ *                   ctx->write, if set, is done first; if the store declines
+ *                   it, the operation is run again with a new view
+ *     NGX_AGAIN     from the view: run again from the beginning
+ *     NGX_DECLINED  ctx->error and ctx->message are set
+ *                   (ngx_http_mesh_control_error() does)
+ *     NGX_DONE      it answers the request itself, now or later
+ *     NGX_ERROR     no memory, or ngx_mesh_view_error() tells
+ */
+typedef ngx_int_t (*ngx_mesh_op_pt)(ngx_http_mesh_control_ctx_t *ctx);
+
+
+typedef struct {
+    const char                 *name;       /* "CreateVirtualNode" */
+    ngx_uint_t                  method;     /* NGX_HTTP_GET ... */
+    const char                 *uri;        /* "/v20190125/meshes/{meshName}":
+                                               a member of the input each */
+    const char                 *query[NGX_MESH_CONTROL_QUERY];
+                                            /* its members in the query string;
+                                               all others are in the body */
+    const ngx_mesh_shape_t     *input;      /* a structure of all of them; NULL:
+                                               no more than the names in the
+                                               URI and the query, as strings */
+    ngx_uint_t                  permission; /* NGX_MESH_MAY_*; 0: anybody */
+    ngx_mesh_op_pt              handler;
+    const void                 *data;       /* the service's own */
+} ngx_mesh_op_t;
+
+
+struct ngx_mesh_service_s {
+    const char                 *name;       /* "appmesh": for logs */
+    const char                **scopes;     /* service names in signatures */
+    const ngx_mesh_op_t        *ops;        /* ends with a NULL name */
+
+    /* the operation of a request that is not known by its URI, or NULL */
+    const ngx_mesh_op_t      *(*find)(ngx_http_request_t *r);
+
+    /* the body of an error */
+    ngx_int_t                 (*error)(ngx_http_mesh_control_ctx_t *ctx,
+                                   ngx_str_t *body);
+};
+
+
+/* the services, in the order they are asked; NULL-terminated */
+extern const ngx_mesh_service_t  *ngx_mesh_services[];
+extern const ngx_mesh_service_t   ngx_mesh_service_appmesh;
+extern const ngx_mesh_service_t   ngx_mesh_service_document;
+
+
+typedef struct {
+    ngx_str_t                   name;       /* a member of ngx_mesh_quotas[] */
+    ngx_uint_t                  limit;
+} ngx_mesh_quota_t;
+
+
+/* one for the whole nginx */
+
+typedef struct {
+    ngx_mesh_store_t           *store;      /* NULL: no control plane here */
+    ngx_shm_zone_t             *zone;       /* of proxies, see ngx_mesh_proxies.h */
+} ngx_http_mesh_control_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                  enable;     /* mesh_control_plane is here */
+
+    ngx_flag_t                  auth;       /* 0: "mesh_auth off" */
+    ngx_str_t                   keys_path;  /* mesh_keys; empty: none */
+    void                       *keys;       /* see ngx_http_mesh_control_auth.c */
+
+    ngx_str_t                   region;     /* of ARNs */
+    ngx_str_t                   account;    /* of callers without one */
+    ngx_array_t                *quotas;     /* of ngx_mesh_quota_t, NULL: none */
+    ngx_msec_t                  max_wait;   /* of a document watch */
+} ngx_http_mesh_control_loc_conf_t;
+
+
+struct ngx_http_mesh_control_ctx_s {
+    ngx_http_request_t                *request;
+    ngx_http_mesh_control_loc_conf_t  *conf;
+    ngx_mesh_store_t                  *store;
+
+    const ngx_mesh_service_t          *service;
+    const ngx_mesh_op_t               *op;
+
+    ngx_str_t                          body;    /* as it came */
+    ngx_mesh_json_t                   *input;   /* valid by op->input: members
+                                                   of URI, query and body */
+
+    ngx_mesh_key_t                    *key;     /* who asks; NULL without
+                                                   authentication */
+    ngx_str_t                          account; /* of who asks */
+
+    ngx_mesh_view_t                   *view;    /* new for each attempt */
+    ngx_mesh_store_write_t            *write;   /* of ngx_mesh_view_write(), or
+                                                   NULL: nothing to write */
+    ngx_uint_t                         attempt; /* from 0 */
+
+    const ngx_mesh_error_t            *error;
+    ngx_str_t                          message;
+    ngx_str_t                          output;
+
+    u_char                             request_id[36];
+    void                              *data;    /* the operation's own */
+};
+
+
+/*
+ * Sets the error of an operation and returns NGX_DECLINED (NGX_ERROR if
+ * memory is short); the format is that of ngx_sprintf().
+ */
+ngx_int_t ngx_http_mesh_control_error(ngx_http_mesh_control_ctx_t *ctx,
+    const ngx_mesh_error_t *error, const char *fmt, ...);
+
+/* a string member of the input; empty if it is not there */
+ngx_str_t *ngx_http_mesh_control_input(ngx_http_mesh_control_ctx_t *ctx,
+    const char *name);
+
+/*
+ * Sends an answer of an operation that returned NGX_DONE and ends the request.
+ * "chain" may be NULL; "content_type" too.  Headers may have been added to
+ * r->headers_out before.
+ */
+void ngx_http_mesh_control_send(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_uint_t status, const char *content_type, ngx_chain_t *chain,
+    off_t length);
+
+/* the same for ctx->error and ctx->message */
+void ngx_http_mesh_control_send_error(ngx_http_mesh_control_ctx_t *ctx);
+
+/* sets ctx->error from the view's or the write's store error */
+void ngx_http_mesh_control_store_error(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_mesh_store_error_e error);
+
+ngx_int_t ngx_http_mesh_control_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+
+/*
+ * Validates the input by op->input and words all violations as AWS does: "2
+ * validation errors detected: Value '70000' at
+ * 'spec.listeners.1.member.portMapping.port' failed to satisfy constraint:
+ * Member must have value less than or equal to 65535; ...".  NGX_DECLINED with
+ * "message" in "pool".  Members that the shape does not know are removed.
+ */
+ngx_int_t ngx_mesh_validate(ngx_pool_t *pool, const ngx_mesh_shape_t *shape,
+    ngx_mesh_json_t *input, ngx_str_t *message);
+
+
+/*
+ * Authentication.  init() reads the keys at configuration time; check() finds
+ * out who asks and whether the signature holds over ctx->body, sets ctx->key
+ * and ctx->account, and returns NGX_OK or NGX_DECLINED with the error set;
+ * allow() decides on op->permission.
+ */
+char *ngx_http_mesh_control_auth_init(ngx_conf_t *cf,
+    ngx_http_mesh_control_loc_conf_t *lcf);
+void ngx_http_mesh_control_auth_open(ngx_cycle_t *cycle);
+void ngx_http_mesh_control_auth_close(void);
+ngx_int_t ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx);
+ngx_int_t ngx_http_mesh_control_auth_allow(ngx_http_mesh_control_ctx_t *ctx);
+
+
+extern ngx_module_t  ngx_http_mesh_control_module;
+
+
+#endif /* _NGX_HTTP_MESH_CONTROL_H_INCLUDED_ */
