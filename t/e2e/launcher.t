@@ -34,6 +34,8 @@ ok() {      # ok STATUS NAME
     fi
 }
 
+role=sidecar
+
 # what every call needs
 base=(--resource mesh/m/virtualNode/n --control-plane file:/etc/mesh.json)
 
@@ -43,7 +45,7 @@ mesh() {    # mesh [VARIABLE=VALUE]... [OPTION]...: prints the configuration
         vars+=("$1")
         shift
     done
-    env "${vars[@]+"${vars[@]}"}" util/mesh sidecar "$@" --print-config \
+    env "${vars[@]+"${vars[@]}"}" util/mesh "$role" "$@" --print-config \
         > "$dir/out" 2> "$dir/err"
 }
 
@@ -198,23 +200,8 @@ refused 'interval' --interval "${base[@]}" --interval 1w
 
 # nothing of a value can be configuration: each of these in each option
 
-for option in resource control-plane interval egress ingress egress-http2 \
-              ingress-http2 admin app-address lb-policy state run-dir workers \
-              connections drain log-level access-log user
-do
-    good=/x
-    case $option in
-        resource) good=mesh/m/virtualNode/n ;;
-        control-plane) good=file:/x ;;
-        interval) good=1s ;;
-        egress|ingress|*http2|admin) good=127.0.0.1:80 ;;
-        app-address) good=127.0.0.1 ;;
-        lb-policy) good=round_robin ;;
-        workers|connections|drain) good=100 ;;
-        log-level) good=info ;;
-        user) good=nobody; [ "$(id -u)" = 0 ] || continue ;;
-    esac
-    bad=
+closed() {  # closed OPTION GOOD
+    local option=$1 good=$2 bad='' tail
     # shellcheck disable=SC1003,SC2016
     for tail in '; include /etc/passwd' ';' ' x' '"' "'" '$host' '{' '}' '\' '#' \
                 $'\n' $'\nuser root;' $'\t' '@state@' '`id`' '&' $'\x01' \
@@ -229,16 +216,137 @@ do
     [ -z "$bad" ] || echo "#$bad" > "$dir/err"
     [ -z "$bad" ]
     ok $? "no way into the configuration through --$option"
+}
+
+for option in resource control-plane control-plane-ca interval egress ingress \
+              egress-http2 ingress-http2 admin app-address lb-policy state \
+              run-dir workers connections drain log-level access-log user
+do
+    good=/x
+    case $option in
+        resource) good=mesh/m/virtualNode/n ;;
+        control-plane) good=file:/x ;;
+        interval) good=1s ;;
+        egress|ingress|*http2|admin) good=127.0.0.1:80 ;;
+        app-address) good=127.0.0.1 ;;
+        lb-policy) good=round_robin ;;
+        workers|connections|drain) good=100 ;;
+        log-level) good=info ;;
+        user) good=nobody; [ "$(id -u)" = 0 ] || continue ;;
+    esac
+    closed $option $good
 done
 
-for role in gateway control-plane; do
-    util/mesh $role > "$dir/out" 2> "$dir/err"
-    [ $? = 2 ] && grep -q "\"$role\" arrives in a later release" "$dir/err"
-    ok $? "$role"
-done
+util/mesh gateway > "$dir/out" 2> "$dir/err"
+[ $? = 2 ] && grep -q '"gateway" arrives in a later release' "$dir/err"
+ok $? gateway
 
-util/mesh --help > "$dir/out" 2> "$dir/err" && grep -q -- '--resource' "$dir/out"
+util/mesh --help > "$dir/out" 2> "$dir/err" \
+    && grep -q -- '--resource' "$dir/out" && grep -q -- '--keys' "$dir/out"
 ok $? '--help'
+
+util/mesh control-plane --help > "$dir/out" 2> "$dir/err" \
+    && grep -q -- '--keys' "$dir/out" && ! grep -q -- '--resource' "$dir/out"
+ok $? 'ROLE --help'
+
+
+# the control plane
+
+role=control-plane
+base=(--data /d)
+
+mesh "${base[@]}"
+ok $? 'control plane: data is enough'
+has 'module of the mesh' 'load_module .*/ngx_http_mesh_module\.so;'
+has 'module of the control plane' \
+    'load_module .*/ngx_http_mesh_control_module\.so;'
+has 'store' 'mesh_store sqlite:/d/store\.db;'
+has 'on loopback' 'listen 127\.0\.0\.1:9080 backlog=4096;'
+has 'authentication is on' 'mesh_auth on;'
+has 'wait' 'mesh_max_wait 5m;'
+hasnt 'nothing left of the template' '@[a-z_]+@|#if|#end$'
+hasnt 'a line without a value is left out' \
+    'mesh_keys|mesh_region|mesh_account|mesh_quotas|ssl_'
+
+mesh --data d --listen 0.0.0.0:443 --keys /k --region eu-west-1 \
+    --account 111122223333 --quotas meshes=3,routes=0 --max-wait 90s \
+    --tls-certificate /c.pem --tls-certificate-key /c.key \
+    --run-dir /r/d --workers 3 --connections 512 --drain 7 --log-level warn \
+    --access-log off
+ok $? 'all options'
+has '--data, relative' "mesh_store sqlite:$PWD/d/store\.db;"
+has '--listen with TLS' 'listen 0\.0\.0\.0:443 ssl backlog=4096;'
+has '--tls-certificate' 'ssl_certificate /c\.pem;'
+has '--tls-certificate-key' 'ssl_certificate_key /c\.key;'
+has '--keys' 'mesh_keys /k;'
+has '--region' 'mesh_region eu-west-1;'
+has '--account' 'mesh_account 111122223333;'
+has '--quotas' 'mesh_quotas meshes=3 routes=0;'
+has '--max-wait' 'mesh_max_wait 90s;'
+has '--workers' 'worker_processes 3;'
+has '--connections' 'worker_connections 512;'
+has '--drain' 'worker_shutdown_timeout 7s;'
+has '--log-level' 'error_log stderr warn;'
+has '--access-log off' 'access_log off;'
+
+mesh MESH_DATA=/e MESH_LISTEN='[::1]:9' MESH_KEYS=/k MESH_QUOTAS=appmesh \
+    MESH_ACCOUNT=000011112222 AWS_REGION=us-west-2 AWS_DEFAULT_REGION=x \
+    ENVOY_CONCURRENCY=x MESH_WORKERS=2
+ok $? 'environment alone'
+has 'MESH_DATA' 'mesh_store sqlite:/e/store\.db;'
+has 'MESH_LISTEN' 'listen \[::1\]:9 backlog=4096;'
+has 'MESH_KEYS' 'mesh_keys /k;'
+has 'MESH_QUOTAS' 'mesh_quotas appmesh;'
+has 'MESH_ACCOUNT' 'mesh_account 000011112222;'
+has 'AWS_REGION' 'mesh_region us-west-2;'
+has 'MESH_WORKERS' 'worker_processes 2;'
+
+mesh "${base[@]}" --listen 9999
+has 'a port alone is one of loopback' 'listen 127\.0\.0\.1:9999 backlog=4096;'
+
+for listen in 127.0.0.2:80 '[::1]:80' unix:/s 80; do
+    mesh "${base[@]}" --listen "$listen"
+    ok $? "no keys are needed on $listen"
+done
+for listen in 0.0.0.0:80 10.0.0.1:80 '[::]:80' '[::ffff:10.0.0.1]:80'; do
+    refused "but on $listen" '--auth off' "${base[@]}" --listen "$listen"
+done
+mesh "${base[@]}" --listen 0.0.0.0:80 --auth off
+has 'off in so many words' 'mesh_auth off;'
+mesh "${base[@]}" --listen 0.0.0.0:80 MESH_AUTH=off
+ok "$((! $?))" 'a stray word is no variable'
+
+if [ "$(id -u)" = 0 ]; then
+    mesh --listen 80
+    has 'where root keeps data' \
+        'mesh_store sqlite:/var/lib/nginx/mesh-control-plane/store\.db;'
+else
+    refused 'no data' --data
+fi
+refused 'authentication, half' '--auth' "${base[@]}" --auth maybe
+refused 'account' '--account' "${base[@]}" --account 123
+refused 'quota' '--quotas' "${base[@]}" --quotas meshes
+refused 'wait' '--max-wait' "${base[@]}" --max-wait 0
+refused 'a certificate without a key' '--tls-certificate-key' "${base[@]}" \
+    --tls-certificate /c
+refused 'a key without a certificate' '--tls-certificate is' "${base[@]}" \
+    --tls-certificate-key /c
+refused 'an option of another role' '--egress' "${base[@]}" --egress 80
+
+for option in listen data keys auth region account quotas max-wait \
+              tls-certificate tls-certificate-key run-dir
+do
+    good=/x
+    case $option in
+        listen) good=127.0.0.1:80 ;;
+        auth) good=off ;;
+        region) good=us-east-1 ;;
+        account) good=111122223333 ;;
+        quotas) good=meshes=1 ;;
+        max-wait) good=1m ;;
+    esac
+    closed $option $good
+done
 
 
 # a sidecar

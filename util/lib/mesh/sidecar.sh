@@ -1,0 +1,190 @@
+# util/mesh sidecar [--OPTION VALUE]...
+#
+# The proxy of one virtual node.
+#
+#   --resource ARN            the virtual node: mesh/MESH/virtualNode/NODE or a
+#                             full ARN that ends so [APPMESH_RESOURCE_ARN,
+#                             APPMESH_RESOURCE_NAME, APPMESH_VIRTUAL_NODE_NAME]
+#   --control-plane URL       http://HOST:PORT, https://HOST:PORT, or
+#                             file:/path/mesh.json [MESH_CONTROL_PLANE]
+#   --control-plane-ca FILE   certificates that the control plane's is verified
+#                             by, default the system's [MESH_CONTROL_PLANE_CA]
+#   --interval TIME           how often to look for a new document at least
+#                             [MESH_INTERVAL]
+#   --egress ADDR             where the application sends its requests, default
+#                             127.0.0.1:15001, "off" for none [MESH_EGRESS]
+#   --ingress ADDR            where others send theirs, default 0.0.0.0:15000,
+#                             "off" for none [MESH_INGRESS]
+#   --egress-http2 ADDR       the same for HTTP/2 without TLS, default off
+#   --ingress-http2 ADDR      [MESH_EGRESS_HTTP2, MESH_INGRESS_HTTP2]
+#   --admin ADDR              default 127.0.0.1:9901, "off" for none
+#                             [MESH_ADMIN, ENVOY_ADMIN_ACCESS_PORT: on 127.0.0.1]
+#   --app-address IP          of the application, default 127.0.0.1
+#                             [MESH_APP_ADDRESS]
+#   --lb-policy NAME          round_robin or least_request [MESH_LB_POLICY]
+#   --state DIR               where the last good document is kept, default
+#                             /var/lib/nginx/mesh/MESH-NODE for root, otherwise
+#                             RUN_DIR/state [MESH_STATE]
+#   --run-dir DIR             default /run/nginx-mesh/MESH-NODE for root,
+#                             otherwise in $XDG_RUNTIME_DIR or a directory of
+#                             the user's in /tmp [MESH_RUN_DIR]
+#   --workers N               or auto: as many as there are processors, or as
+#                             the container may use [MESH_WORKERS,
+#                             ENVOY_CONCURRENCY]
+#   --connections N           for each worker, default 4096 [MESH_CONNECTIONS]
+#   --drain SECONDS           for requests to end on SIGQUIT, default 20
+#                             [MESH_DRAIN, LISTENER_DRAIN_WAIT_TIME_S]
+#   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
+#                             critical, off [MESH_LOG_LEVEL, ENVOY_LOG_LEVEL]
+#   --access-log FILE         default /dev/stdout, "off" for none
+#                             [MESH_ACCESS_LOG]
+#
+# A control plane that wants signed requests gets them if there are credentials
+# where AWS's SDKs look for them: AWS_ACCESS_KEY_ID and so on, the credentials
+# file, or the endpoint of the container.
+
+# Read by util/mesh, whose variables and functions it uses.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+template=sidecar.conf
+files=(mesh_params)
+
+valued=" resource control-plane control-plane-ca interval egress ingress
+    egress-http2 ingress-http2 admin app-address lb-policy state run-dir workers
+    connections drain log-level access-log user "
+
+take_resource() {
+    local value name=${from[resource]:-}
+
+    take resource "" APPMESH_RESOURCE_ARN APPMESH_RESOURCE_NAME \
+        APPMESH_VIRTUAL_NODE_NAME
+    value=${option[resource]}
+    name=${from[resource]}
+
+    [ -n "$value" ] || fail "--resource is missing:" \
+        "mesh/MESH/virtualNode/NODE, or APPMESH_RESOURCE_ARN"
+    if [[ $value == arn:* ]]; then
+        check "$name" "$value" \
+            'arn:[a-z0-9-]+:appmesh:[a-z0-9-]*:[0-9]*:mesh/[A-Za-z0-9/._-]+' \
+            "an ARN of App Mesh"
+        value=mesh/${value#*:mesh/}
+    fi
+    if [[ $value == mesh/*/virtualGateway/* ]]; then
+        fail "$name: \"$value\" is a virtual gateway;" \
+            "the gateway role arrives in a later release"
+    fi
+    check "$name" "$value" \
+        'mesh/[A-Za-z0-9_.-]{1,255}/virtualNode/[A-Za-z0-9_.-]{1,255}' \
+        "mesh/MESH/virtualNode/NODE"
+
+    set_value mesh "$(cut -d/ -f2 <<< "$value")"
+    set_value node "${value##*/}"
+}
+
+take_control_plane() {
+    local value name interval
+
+    take control-plane "" MESH_CONTROL_PLANE
+    take interval "" MESH_INTERVAL
+    take_file control-plane-ca "" MESH_CONTROL_PLANE_CA
+    value=${option[control-plane]}
+    name=${from[control-plane]}
+    interval=${option[interval]}
+
+    case $value in
+        "")
+            fail "--control-plane is missing: http://HOST:PORT or" \
+                "file:/path/mesh.json (or MESH_CONTROL_PLANE)" ;;
+        file:*)
+            value=${value#file:}
+            [[ $value == /* ]] || value=$PWD/$value
+            check_path "$name" "$value"
+            value=file:$value ;;
+        http://*|https://*)
+            check "$name" "$value" \
+                'https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/%~-]*)?' \
+                "a URL" ;;
+        *)
+            fail "$name: \"$value\" is neither file:/path nor http://host:port" ;;
+    esac
+
+    if [ -n "$interval" ]; then
+        check_time "${from[interval]}" "$interval"
+        value="$value interval=$interval"
+    fi
+    set_value control_plane "$value"
+}
+
+take_addresses() {
+    local name value
+
+    if [ -n "${ENVOY_ADMIN_ACCESS_PORT:-}" ] && [ -z "${MESH_ADMIN:-}" ] \
+        && [ -z "${from[admin]:-}" ]
+    then
+        check_number ENVOY_ADMIN_ACCESS_PORT "$ENVOY_ADMIN_ACCESS_PORT" 1 65535
+        option[admin]=127.0.0.1:$ENVOY_ADMIN_ACCESS_PORT
+        from[admin]=ENVOY_ADMIN_ACCESS_PORT
+    fi
+
+    take egress 127.0.0.1:15001 MESH_EGRESS
+    take ingress 0.0.0.0:15000 MESH_INGRESS
+    take egress-http2 off MESH_EGRESS_HTTP2
+    take ingress-http2 off MESH_INGRESS_HTTP2
+    take admin 127.0.0.1:9901 MESH_ADMIN
+
+    for name in egress ingress egress-http2 ingress-http2 admin; do
+        value=${option[$name]}
+        if [ "$value" = off ]; then
+            value=
+        else
+            check_listen "${from[$name]}" "$value"
+        fi
+        set_value "${name//-/_}" "$value"
+    done
+
+    take app-address "" MESH_APP_ADDRESS
+    value=${option[app-address]}
+    [ -z "$value" ] || check_ip "${from[app-address]}" "$value"
+    set_value app_address "$value"
+}
+
+take_lb_policy() {
+    local value
+
+    take lb-policy "" MESH_LB_POLICY
+    value=${option[lb-policy]}
+    case $value in
+        ""|round_robin|least_request) set_value lb_policy "$value" ;;
+        *) fail "${from[lb-policy]}: \"$value\" is neither round_robin nor" \
+                "least_request" ;;
+    esac
+}
+
+take_role() {
+    take_resource
+    take_control_plane
+    take_addresses
+    take_lb_policy
+    take_process 4096 20 ENVOY_CONCURRENCY LISTENER_DRAIN_WAIT_TIME_S
+    take_logs mesh ENVOY_LOG_LEVEL
+    take_user
+    take_run_dir "${values[mesh]}-${values[node]}"
+    take_directory state "/var/lib/nginx/mesh/${values[mesh]}-${values[node]}" \
+        "${values[run_dir]}/state" MESH_STATE
+}
+
+# "http2 on" since 1.25.1, before that a parameter of "listen"
+
+fit_nginx() {
+    if printf '%s\n' 1.25.1 "$1" | sort -CV; then
+        set_value http2 on
+    else
+        set_value http2 ""
+        set_value egress_http2 "${values[egress_http2]:+${values[egress_http2]} http2}"
+        set_value ingress_http2 "${values[ingress_http2]:+${values[ingress_http2]} http2}"
+    fi
+}
+
+make_directories() {
+    make_directory "${values[state]}" 755
+}
