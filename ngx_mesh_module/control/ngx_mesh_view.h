@@ -84,7 +84,8 @@ uint64_t ngx_mesh_view_revision(ngx_mesh_view_t *view);
 
 /*
  * The JSON object of an entry's value, read once for a view: the text from
- * "offset" on.  NULL if it is none, which is logged as corruption.
+ * "offset" to the end of that line.  NULL if it is none, which is logged as
+ * corruption.
  */
 ngx_mesh_json_t *ngx_mesh_view_json(ngx_mesh_view_t *view,
     ngx_mesh_store_entry_t *entry, size_t offset);
