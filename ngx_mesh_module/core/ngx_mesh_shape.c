@@ -4,9 +4,10 @@
  */
 
 /*
- * Walks a JSON tree along the shapes of ngx_mesh_shapes.c and tells what does
- * not fit, for an operator to read: each violation says what must be and what
- * is there.  The recursion is that of the shapes, none of which holds itself.
+ * Walks a JSON tree along the shapes of ngx_mesh_shapes.c and reports what does
+ * not fit, one violation a value.  Words are found by those who visit: see
+ * ngx_mesh_shape_words.c for documents.  The recursion is that of the shapes,
+ * none of which holds itself.
  */
 
 
@@ -17,15 +18,9 @@
 #include "ngx_mesh_shape.h"
 
 
-/* how much of a wrong value a message shows */
-#define NGX_MESH_SHAPE_SHOWN   64
-
-#define NGX_MESH_SHAPE_REASON  1024
-
-
 typedef struct {
-    ngx_mesh_shape_walk_t   *walk;
-    ngx_uint_t               violations;
+    ngx_mesh_shape_visitor_t  *visitor;
+    ngx_uint_t                 violations;
 } ngx_mesh_shape_state_t;
 
 
@@ -39,44 +34,31 @@ static ngx_int_t ngx_mesh_shape_enum(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_shape_integer(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
-static ngx_int_t ngx_mesh_shape_range(ngx_mesh_shape_state_t *st,
-    const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_shape_list(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_shape_size(ngx_mesh_shape_state_t *st,
-    const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value, ngx_uint_t n,
-    const char *unit);
+    const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value, ngx_uint_t n);
 static ngx_int_t ngx_mesh_shape_structure(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_shape_required(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value, ngx_uint_t set);
 static ngx_int_t ngx_mesh_shape_union(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value, ngx_uint_t set);
-static u_char *ngx_mesh_shape_members(u_char *p, u_char *last,
-    const ngx_mesh_shape_t *shape, ngx_uint_t set);
-static ngx_int_t ngx_mesh_shape_type(ngx_mesh_shape_state_t *st,
-    ngx_mesh_json_t *value, const char *expected);
-static u_char *ngx_mesh_shape_shown(u_char *p, u_char *last,
+static ngx_int_t ngx_mesh_shape_wrong(ngx_mesh_shape_state_t *st,
+    ngx_mesh_violation_e type, const ngx_mesh_shape_t *shape,
     ngx_mesh_json_t *value);
-static ngx_int_t ngx_mesh_shape_error(ngx_mesh_shape_state_t *st,
-    ngx_mesh_json_t *value, u_char *start, u_char *last);
-static ngx_int_t ngx_mesh_shape_unknown(ngx_mesh_shape_state_t *st,
-    ngx_mesh_json_t *value);
-
-
-static const char  *ngx_mesh_shape_types[] = {
-    "null", "a boolean", "a number", "a string", "a list", "an object"
-};
+static ngx_int_t ngx_mesh_shape_report(ngx_mesh_shape_state_t *st,
+    ngx_mesh_violation_t *violation);
 
 
 ngx_int_t
-ngx_mesh_shape_validate(ngx_mesh_shape_walk_t *walk,
+ngx_mesh_shape_visit(ngx_mesh_shape_visitor_t *visitor,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value)
 {
     ngx_int_t               rc;
     ngx_mesh_shape_state_t  st;
 
-    st.walk = walk;
+    st.visitor = visitor;
     st.violations = 0;
 
     rc = ngx_mesh_shape_value(&st, shape, value);
@@ -107,7 +89,8 @@ ngx_mesh_shape_value(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
     case NGX_MESH_SHAPE_BOOLEAN:
 
         if (value->type != NGX_MESH_JSON_BOOLEAN) {
-            return ngx_mesh_shape_type(st, value, "true or false");
+            return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape,
+                                        value);
         }
 
         return NGX_OK;
@@ -128,13 +111,11 @@ static ngx_int_t
 ngx_mesh_shape_string(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value)
 {
-    u_char      *p, *last, buf[NGX_MESH_SHAPE_REASON];
-    ngx_int_t    rc;
-    ngx_str_t   *s;
-    ngx_uint_t   n;
+    ngx_int_t   rc;
+    ngx_str_t  *s;
 
     if (value->type != NGX_MESH_JSON_STRING) {
-        return ngx_mesh_shape_type(st, value, "a string");
+        return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape, value);
     }
 
     if (shape->values) {
@@ -147,9 +128,8 @@ ngx_mesh_shape_string(ngx_mesh_shape_state_t *st,
 
         /* the model counts characters */
 
-        n = ngx_utf8_length(s->data, s->len);
-
-        rc = ngx_mesh_shape_size(st, shape, value, n, "character");
+        rc = ngx_mesh_shape_size(st, shape, value,
+                                 ngx_utf8_length(s->data, s->len));
         if (rc != NGX_DECLINED) {
             return rc;
         }
@@ -159,13 +139,7 @@ ngx_mesh_shape_string(ngx_mesh_shape_state_t *st,
         return NGX_OK;
     }
 
-    last = buf + sizeof(buf);
-
-    p = ngx_slprintf(buf, last, "must match %s (is ", shape->pattern);
-    p = ngx_mesh_shape_shown(p, last, value);
-    p = ngx_slprintf(p, last, ")");
-
-    return ngx_mesh_shape_error(st, value, buf, p);
+    return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_PATTERN, shape, value);
 }
 
 
@@ -173,7 +147,6 @@ static ngx_int_t
 ngx_mesh_shape_enum(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
     ngx_mesh_json_t *value)
 {
-    u_char      *p, *last, buf[NGX_MESH_SHAPE_REASON];
     ngx_str_t   *s;
     ngx_uint_t   i;
 
@@ -187,19 +160,7 @@ ngx_mesh_shape_enum(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
         }
     }
 
-    last = buf + sizeof(buf);
-
-    p = ngx_slprintf(buf, last, (i == 1) ? "must be" : "must be one of");
-
-    for (i = 0; shape->values[i]; i++) {
-        p = ngx_slprintf(p, last, "%s \"%s\"", i ? "," : "", shape->values[i]);
-    }
-
-    p = ngx_slprintf(p, last, " (is ");
-    p = ngx_mesh_shape_shown(p, last, value);
-    p = ngx_slprintf(p, last, ")");
-
-    return ngx_mesh_shape_error(st, value, buf, p);
+    return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_ENUM, shape, value);
 }
 
 
@@ -218,7 +179,7 @@ ngx_mesh_shape_integer(ngx_mesh_shape_state_t *st,
     ngx_str_t  *s;
 
     if (value->type != NGX_MESH_JSON_NUMBER) {
-        return ngx_mesh_shape_type(st, value, "an integer");
+        return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape, value);
     }
 
     s = &value->u.string;
@@ -227,66 +188,41 @@ ngx_mesh_shape_integer(ngx_mesh_shape_state_t *st,
         c = s->data[i];
 
         if ((c < '0' || c > '9') && c != '-') {
-            return ngx_mesh_shape_type(st, value, "an integer");
+            return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape,
+                                        value);
         }
     }
 
-    if (shape->type == NGX_MESH_SHAPE_INTEGER) {
-        min = INT32_MIN;
-        max = INT32_MAX;
-
-    } else {
-        min = INT64_MIN;
-        max = INT64_MAX;
-    }
-
-    if (shape->flags & NGX_MESH_SHAPE_HAS_MIN) {
-        min = shape->min;
-    }
-
-    if (shape->flags & NGX_MESH_SHAPE_HAS_MAX) {
-        max = shape->max;
-    }
+    ngx_mesh_shape_bounds(shape, &min, &max);
 
     if (ngx_mesh_json_integer(value, &n) == NGX_OK && n >= min && n <= max) {
         return NGX_OK;
     }
 
-    return ngx_mesh_shape_range(st, shape, value);
+    return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_RANGE, shape, value);
 }
 
 
-static ngx_int_t
-ngx_mesh_shape_range(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
-    ngx_mesh_json_t *value)
+void
+ngx_mesh_shape_bounds(const ngx_mesh_shape_t *shape, int64_t *min,
+    int64_t *max)
 {
-    u_char   *p, *last, buf[NGX_MESH_SHAPE_REASON];
-    int64_t   n;
-
-    last = buf + sizeof(buf);
-
-    if ((shape->flags & NGX_MESH_SHAPE_HAS_MIN)
-        && (shape->flags & NGX_MESH_SHAPE_HAS_MAX))
-    {
-        p = ngx_slprintf(buf, last, "must be at least %L and at most %L (is ",
-                         shape->min, shape->max);
-
-    } else if ((shape->flags & NGX_MESH_SHAPE_HAS_MIN)
-               && (value->u.string.data[0] == '-'
-                   || (ngx_mesh_json_integer(value, &n) == NGX_OK
-                       && n < shape->min)))
-    {
-        p = ngx_slprintf(buf, last, "must be at least %L (is ", shape->min);
+    if (shape->type == NGX_MESH_SHAPE_INTEGER) {
+        *min = INT32_MIN;
+        *max = INT32_MAX;
 
     } else {
-        p = ngx_slprintf(buf, last, "must fit into %d bits (is ",
-                         (shape->type == NGX_MESH_SHAPE_INTEGER) ? 32 : 64);
+        *min = INT64_MIN;
+        *max = INT64_MAX;
     }
 
-    p = ngx_mesh_shape_shown(p, last, value);
-    p = ngx_slprintf(p, last, ")");
+    if (shape->flags & NGX_MESH_SHAPE_HAS_MIN) {
+        *min = shape->min;
+    }
 
-    return ngx_mesh_shape_error(st, value, buf, p);
+    if (shape->flags & NGX_MESH_SHAPE_HAS_MAX) {
+        *max = shape->max;
+    }
 }
 
 
@@ -298,10 +234,10 @@ ngx_mesh_shape_list(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
     ngx_mesh_json_t  *v;
 
     if (value->type != NGX_MESH_JSON_ARRAY) {
-        return ngx_mesh_shape_type(st, value, "a list");
+        return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape, value);
     }
 
-    rc = ngx_mesh_shape_size(st, shape, value, value->nelts, "element");
+    rc = ngx_mesh_shape_size(st, shape, value, value->nelts);
     if (rc != NGX_DECLINED) {
         return rc;
     }
@@ -325,33 +261,26 @@ ngx_mesh_shape_list(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
 
 static ngx_int_t
 ngx_mesh_shape_size(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
-    ngx_mesh_json_t *value, ngx_uint_t n, const char *unit)
+    ngx_mesh_json_t *value, ngx_uint_t n)
 {
-    u_char   *p, *last, buf[NGX_MESH_SHAPE_REASON];
-    int64_t   size;
+    ngx_mesh_violation_t  violation;
 
-    size = (int64_t) n;
-    last = buf + sizeof(buf);
+    ngx_memzero(&violation, sizeof(ngx_mesh_violation_t));
 
-    if ((shape->flags & NGX_MESH_SHAPE_HAS_MAX) && size > shape->max) {
-        p = ngx_slprintf(buf, last, "must have at most %L %s%s (has %L)",
-                         shape->max, unit, (shape->max == 1) ? "" : "s", size);
+    violation.type = NGX_MESH_VIOLATION_LENGTH;
+    violation.shape = shape;
+    violation.value = value;
+    violation.size = (int64_t) n;
 
-    } else if ((shape->flags & NGX_MESH_SHAPE_HAS_MIN) && size < shape->min) {
-
-        if (size == 0) {
-            p = ngx_slprintf(buf, last, "must not be empty");
-
-        } else {
-            p = ngx_slprintf(buf, last, "must have at least %L %ss (has %L)",
-                             shape->min, unit, size);
-        }
-
-    } else {
-        return NGX_DECLINED;
+    if (((shape->flags & NGX_MESH_SHAPE_HAS_MAX)
+         && violation.size > shape->max)
+        || ((shape->flags & NGX_MESH_SHAPE_HAS_MIN)
+            && violation.size < shape->min))
+    {
+        return ngx_mesh_shape_report(st, &violation);
     }
 
-    return ngx_mesh_shape_error(st, value, buf, p);
+    return NGX_DECLINED;
 }
 
 
@@ -359,33 +288,31 @@ static ngx_int_t
 ngx_mesh_shape_structure(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value)
 {
-    ngx_int_t                 rc;
-    ngx_uint_t                set;
-    ngx_mesh_json_t          *v;
-    const ngx_mesh_member_t  *m;
+    ngx_int_t                  rc;
+    ngx_uint_t                 set;
+    ngx_mesh_json_t           *v;
+    const ngx_mesh_member_t   *m;
+    ngx_mesh_shape_visitor_t  *visitor;
 
     if (value->type != NGX_MESH_JSON_OBJECT) {
-        return ngx_mesh_shape_type(st, value, "an object");
+        return ngx_mesh_shape_wrong(st, NGX_MESH_VIOLATION_TYPE, shape, value);
     }
 
+    visitor = st->visitor;
     set = 0;
 
     for (v = value->u.child.first; v; v = v->next) {
 
-        for (m = shape->members; m->name; m++) {
-            if (v->name.len == ngx_strlen(m->name)
-                && ngx_memcmp(v->name.data, m->name, v->name.len) == 0)
-            {
-                break;
-            }
-        }
+        rc = NGX_OK;
+        m = ngx_mesh_shape_member(shape, &v->name);
 
-        if (m->name == NULL) {
-            rc = ngx_mesh_shape_unknown(st, v);
+        if (m == NULL) {
+            if (visitor->unknown) {
+                rc = visitor->unknown(visitor->data, v);
+            }
 
         } else if (v->type == NGX_MESH_JSON_NULL) {
             v->seen = 1;
-            rc = NGX_OK;
 
         } else {
             set |= (ngx_uint_t) 1 << (m - shape->members);
@@ -405,14 +332,31 @@ ngx_mesh_shape_structure(ngx_mesh_shape_state_t *st,
 }
 
 
+const ngx_mesh_member_t *
+ngx_mesh_shape_member(const ngx_mesh_shape_t *shape, ngx_str_t *name)
+{
+    const ngx_mesh_member_t  *m;
+
+    for (m = shape->members; m->name; m++) {
+        if (name->len == ngx_strlen(m->name)
+            && ngx_memcmp(name->data, m->name, name->len) == 0)
+        {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* "set" has a bit for each member that is there, as in shape->members */
 
 static ngx_int_t
 ngx_mesh_shape_required(ngx_mesh_shape_state_t *st,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value, ngx_uint_t set)
 {
-    u_char                   *p, buf[NGX_MESH_SHAPE_REASON];
     ngx_int_t                 rc;
+    ngx_mesh_violation_t      violation;
     const ngx_mesh_member_t  *m;
 
     for (m = shape->members; m->name; m++, set >>= 1) {
@@ -421,9 +365,14 @@ ngx_mesh_shape_required(ngx_mesh_shape_state_t *st,
             continue;
         }
 
-        p = ngx_slprintf(buf, buf + sizeof(buf), "must have \"%s\"", m->name);
+        ngx_memzero(&violation, sizeof(ngx_mesh_violation_t));
 
-        rc = ngx_mesh_shape_error(st, value, buf, p);
+        violation.type = NGX_MESH_VIOLATION_REQUIRED;
+        violation.shape = shape;
+        violation.value = value;
+        violation.member = m;
+
+        rc = ngx_mesh_shape_report(st, &violation);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -437,147 +386,44 @@ static ngx_int_t
 ngx_mesh_shape_union(ngx_mesh_shape_state_t *st, const ngx_mesh_shape_t *shape,
     ngx_mesh_json_t *value, ngx_uint_t set)
 {
-    u_char  *p, *last, buf[NGX_MESH_SHAPE_REASON];
+    ngx_mesh_violation_t  violation;
 
     if (set && (set & (set - 1)) == 0) {
         return NGX_OK;
     }
 
-    last = buf + sizeof(buf);
+    ngx_memzero(&violation, sizeof(ngx_mesh_violation_t));
 
-    if (shape->members[1].name == NULL) {
-        p = ngx_slprintf(buf, last, "must have");
-        p = ngx_mesh_shape_members(p, last, shape, 1);
+    violation.type = NGX_MESH_VIOLATION_UNION;
+    violation.shape = shape;
+    violation.value = value;
+    violation.set = set;
 
-    } else {
-        p = ngx_slprintf(buf, last, "must have exactly one of");
-        p = ngx_mesh_shape_members(p, last, shape, NGX_MAX_UINT32_VALUE);
-    }
-
-    if (set) {
-        p = ngx_slprintf(p, last, " (has");
-        p = ngx_mesh_shape_members(p, last, shape, set);
-        p = ngx_slprintf(p, last, ")");
-    }
-
-    return ngx_mesh_shape_error(st, value, buf, p);
-}
-
-
-static u_char *
-ngx_mesh_shape_members(u_char *p, u_char *last, const ngx_mesh_shape_t *shape,
-    ngx_uint_t set)
-{
-    const char               *comma;
-    const ngx_mesh_member_t  *m;
-
-    comma = "";
-
-    for (m = shape->members; m->name; m++, set >>= 1) {
-
-        if (set & 1) {
-            p = ngx_slprintf(p, last, "%s \"%s\"", comma, m->name);
-            comma = ",";
-        }
-    }
-
-    return p;
+    return ngx_mesh_shape_report(st, &violation);
 }
 
 
 static ngx_int_t
-ngx_mesh_shape_type(ngx_mesh_shape_state_t *st, ngx_mesh_json_t *value,
-    const char *expected)
+ngx_mesh_shape_wrong(ngx_mesh_shape_state_t *st, ngx_mesh_violation_e type,
+    const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value)
 {
-    u_char  *p, *last, buf[NGX_MESH_SHAPE_REASON];
+    ngx_mesh_violation_t  violation;
 
-    last = buf + sizeof(buf);
+    ngx_memzero(&violation, sizeof(ngx_mesh_violation_t));
 
-    p = ngx_slprintf(buf, last, "must be %s (is ", expected);
+    violation.type = type;
+    violation.shape = shape;
+    violation.value = value;
 
-    if (value->type == NGX_MESH_JSON_NUMBER) {
-        p = ngx_mesh_shape_shown(p, last, value);
-
-    } else {
-        p = ngx_slprintf(p, last, "%s", ngx_mesh_shape_types[value->type]);
-    }
-
-    p = ngx_slprintf(p, last, ")");
-
-    return ngx_mesh_shape_error(st, value, buf, p);
-}
-
-
-/* a number or string as it is in the document, cut if it is long */
-
-static u_char *
-ngx_mesh_shape_shown(u_char *p, u_char *last, ngx_mesh_json_t *value)
-{
-    size_t      len;
-    u_char     *end, *quote, buf[NGX_MESH_SHAPE_SHOWN * 6];
-    ngx_str_t  *s;
-
-    s = &value->u.string;
-    len = s->len;
-
-    if (len > NGX_MESH_SHAPE_SHOWN) {
-        len = NGX_MESH_SHAPE_SHOWN;
-
-        while (len && (s->data[len] & 0xc0) == 0x80) {
-            len--;
-        }
-    }
-
-    end = (u_char *) ngx_escape_json(buf, s->data, len);
-    quote = (u_char *) ((value->type == NGX_MESH_JSON_STRING) ? "\"" : "");
-
-    return ngx_slprintf(p, last, "%s%*s%s%s", quote, (size_t) (end - buf), buf,
-                        (len < s->len) ? "..." : "", quote);
+    return ngx_mesh_shape_report(st, &violation);
 }
 
 
 static ngx_int_t
-ngx_mesh_shape_error(ngx_mesh_shape_state_t *st, ngx_mesh_json_t *value,
-    u_char *start, u_char *last)
+ngx_mesh_shape_report(ngx_mesh_shape_state_t *st,
+    ngx_mesh_violation_t *violation)
 {
-    ngx_str_t  *reason;
-
-    reason = ngx_palloc(st->walk->pool, sizeof(ngx_str_t));
-    if (reason == NULL) {
-        return NGX_ERROR;
-    }
-
-    reason->len = last - start;
-
-    reason->data = ngx_pnalloc(st->walk->pool, reason->len);
-    if (reason->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(reason->data, start, reason->len);
-
     st->violations++;
 
-    if (st->walk->error(st->walk->data, value, reason) != NGX_OK) {
-        return NGX_DONE;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_mesh_shape_unknown(ngx_mesh_shape_state_t *st, ngx_mesh_json_t *value)
-{
-    ngx_str_t  reason = ngx_string("is unknown");
-
-    if (st->walk->unknown == NULL) {
-        return NGX_OK;
-    }
-
-    if (st->walk->unknown(st->walk->data, value, &reason) != NGX_OK) {
-        return NGX_DONE;
-    }
-
-    return NGX_OK;
+    return st->visitor->violation(st->visitor->data, violation);
 }

@@ -64,6 +64,62 @@ struct ngx_mesh_shape_s {
 
 
 /*
+ * What is wrong with a value, for whoever puts it into words.  "value" is the
+ * enclosing object when a member is missing.
+ */
+
+typedef enum {
+    NGX_MESH_VIOLATION_TYPE = 0,    /* not of the shape's type */
+    NGX_MESH_VIOLATION_REQUIRED,    /* "member" is missing */
+    NGX_MESH_VIOLATION_UNION,       /* no member, or several: "set" */
+    NGX_MESH_VIOLATION_ENUM,
+    NGX_MESH_VIOLATION_PATTERN,
+    NGX_MESH_VIOLATION_RANGE,       /* of an integer, or of its bits */
+    NGX_MESH_VIOLATION_LENGTH       /* "size" characters or elements */
+} ngx_mesh_violation_e;
+
+typedef struct {
+    ngx_mesh_violation_e       type;
+    const ngx_mesh_shape_t    *shape;   /* of the value */
+    ngx_mesh_json_t           *value;
+    const ngx_mesh_member_t   *member;
+    ngx_uint_t                 set;     /* a bit for each of shape->members */
+    int64_t                    size;
+} ngx_mesh_violation_t;
+
+
+/* NGX_OK goes on looking, NGX_ERROR is no memory, all else ends the walk */
+
+typedef struct {
+    ngx_int_t                (*violation)(void *data,
+                                   ngx_mesh_violation_t *violation);
+    ngx_int_t                (*unknown)(void *data, ngx_mesh_json_t *value);
+                                        /* member; NULL: ignored */
+    void                      *data;
+} ngx_mesh_shape_visitor_t;
+
+
+/*
+ * NGX_OK if nothing was wrong, NGX_DECLINED if violations were reported,
+ * NGX_ERROR if memory was short.  Known members are marked as seen.
+ */
+ngx_int_t ngx_mesh_shape_visit(ngx_mesh_shape_visitor_t *visitor,
+    const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
+
+/*
+ * The bounds of integers: those of the shape, else those of its bits.
+ */
+void ngx_mesh_shape_bounds(const ngx_mesh_shape_t *shape, int64_t *min,
+    int64_t *max);
+
+/* the member of a structure with that name, or NULL */
+const ngx_mesh_member_t *ngx_mesh_shape_member(const ngx_mesh_shape_t *shape,
+    ngx_str_t *name);
+
+
+/*
+ * The same in the words of documents and directives.
+ *
  * Called for each violation; "value" is where (the enclosing object when a
  * member is missing), "reason" a sentence without the path.  NGX_OK goes on
  * looking, anything else ends the walk.
@@ -79,10 +135,7 @@ typedef struct {
 } ngx_mesh_shape_walk_t;
 
 
-/*
- * NGX_OK if nothing was wrong, NGX_DECLINED if violations were reported,
- * NGX_ERROR if memory was short.
- */
+/* returns as ngx_mesh_shape_visit() */
 ngx_int_t ngx_mesh_shape_validate(ngx_mesh_shape_walk_t *walk,
     const ngx_mesh_shape_t *shape, ngx_mesh_json_t *value);
 
