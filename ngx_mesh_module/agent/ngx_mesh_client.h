@@ -44,8 +44,8 @@ typedef struct {
 typedef struct {
     ngx_mesh_url_t          *url;       /* the path is not used */
 #if (NGX_SSL)
-    ngx_ssl_t               *ssl;       /* with url->tls: contains what is
-                                           trusted and the own certificate */
+    ngx_ssl_t               *ssl;       /* with url->tls: what is trusted, and
+                                           the own certificate */
 #endif
     ngx_str_t                server_name;  /* to be verified, and for SNI; with
                                               a NUL behind; empty: url->host */
@@ -115,19 +115,6 @@ void ngx_mesh_client_destroy(ngx_mesh_client_t *cl);
 /* a header of the answer, by its name in any case; NULL: there is none */
 ngx_str_t *ngx_mesh_client_answer(ngx_mesh_client_request_t *rq,
     const char *name);
-
-#if (NGX_SSL)
-
-/*
- * A context for clients, made by the master at configuration time, freed with
- * cf->pool: TLS 1.2 and later, verification against the file "trusted" (empty:
- * what the system trusts), "certificate" and "key" (may be empty) shown to the
- * server.  Paths are full names.  NULL after an error was logged.
- */
-ngx_ssl_t *ngx_mesh_client_ssl(ngx_conf_t *cf, ngx_str_t *trusted,
-    ngx_str_t *certificate, ngx_str_t *key);
-
-#endif
 
 
 #endif /* _NGX_MESH_CLIENT_H_INCLUDED_ */
