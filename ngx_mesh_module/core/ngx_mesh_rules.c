@@ -19,6 +19,8 @@
 #define NGX_MESH_RULES_REASON_LEN  1024
 
 
+static ngx_int_t ngx_mesh_rules_dns_hostname(ngx_mesh_rules_t *rules,
+    ngx_mesh_json_t *hostname);
 static ngx_int_t ngx_mesh_rules_listeners(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *spec);
 static ngx_int_t ngx_mesh_rules_one_listener(ngx_mesh_rules_t *rules,
@@ -62,7 +64,7 @@ ngx_mesh_rules_violation(ngx_mesh_rules_t *rules, ngx_mesh_json_t *value,
 
     (void) rules->error(rules->data, value, &reason);
 
-    return NGX_DECLINED;
+    return rules->all ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -110,10 +112,8 @@ ngx_int_t
 ngx_mesh_rules_virtual_node(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec,
     ngx_uint_t discovered)
 {
-    u_char           *p;
     ngx_int_t         rc;
-    ngx_str_t        *host;
-    ngx_mesh_json_t  *listeners, *dns;
+    ngx_mesh_json_t  *listeners;
 
     listeners = ngx_mesh_rules_find(spec, "listeners");
 
@@ -122,24 +122,17 @@ ngx_mesh_rules_virtual_node(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec,
         && !discovered
         && ngx_mesh_rules_find(spec, "serviceDiscovery") == NULL)
     {
-        return ngx_mesh_rules_violation(rules, spec,
+        rc = ngx_mesh_rules_violation(rules, spec,
                 "has \"listeners\", which makes \"serviceDiscovery\" required");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    dns = ngx_mesh_rules_find(spec, "serviceDiscovery.dns.hostname");
-
-    if (dns) {
-        host = &dns->u.string;
-
-        for (p = host->data; p < host->data + host->len; p++) {
-            if (*p <= 0x20 || *p == '/' || *p == 0x7f) {
-                break;
-            }
-        }
-
-        if (host->len == 0 || p != host->data + host->len) {
-            return ngx_mesh_rules_violation(rules, dns, "must be a host name");
-        }
+    rc = ngx_mesh_rules_dns_hostname(rules,
+                 ngx_mesh_rules_find(spec, "serviceDiscovery.dns.hostname"));
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     rc = ngx_mesh_rules_listeners(rules, spec);
@@ -155,6 +148,36 @@ ngx_mesh_rules_virtual_node(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec,
 
     return ngx_mesh_rules_backends(rules,
                                    ngx_mesh_rules_find(spec, "backends"));
+}
+
+
+static ngx_int_t
+ngx_mesh_rules_dns_hostname(ngx_mesh_rules_t *rules, ngx_mesh_json_t *hostname)
+{
+    u_char      c;
+    ngx_str_t  *s;
+    ngx_uint_t  i;
+
+    if (hostname == NULL) {
+        return NGX_OK;
+    }
+
+    s = &hostname->u.string;
+
+    for (i = 0; i < s->len; i++) {
+        c = s->data[i];
+
+        if (c <= 0x20 || c == '/' || c == 0x7f) {
+            break;
+        }
+    }
+
+    if (s->len == 0 || i != s->len) {
+        return ngx_mesh_rules_violation(rules, hostname,
+                                        "must be a host name");
+    }
+
+    return NGX_OK;
 }
 
 
@@ -204,9 +227,12 @@ ngx_mesh_rules_listeners(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec)
             port = ngx_mesh_rules_integer(listener, "portMapping.port");
 
             if (used[port / 8] & (1 << port % 8)) {
-                return ngx_mesh_rules_violation(rules,
+                rc = ngx_mesh_rules_violation(rules,
                            ngx_mesh_rules_find(listener, "portMapping.port"),
                            "another listener has the port %L", port);
+                if (rc != NGX_OK) {
+                    return rc;
+                }
             }
 
             used[port / 8] |= 1 << port % 8;
@@ -264,8 +290,11 @@ ngx_mesh_rules_one_listener(ngx_mesh_rules_t *rules, ngx_mesh_json_t *listener)
         port = ngx_mesh_rules_integer(listener, "portMapping.port");
 
         if (ngx_mesh_rules_integer(value, NULL) != port) {
-            return ngx_mesh_rules_violation(rules, value,
+            rc = ngx_mesh_rules_violation(rules, value,
                               "must be %L, the port of the listener", port);
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
     }
 
@@ -321,8 +350,11 @@ ngx_mesh_rules_outlier(ngx_mesh_rules_t *rules, ngx_mesh_json_t *outlier)
         }
 
         if (ngx_mesh_rules_integer(duration, "value") == 0) {
-            return ngx_mesh_rules_violation(rules, duration,
-                                            "must be greater than 0");
+            rc = ngx_mesh_rules_violation(rules, duration,
+                                          "must be greater than 0");
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
     }
 
@@ -403,8 +435,11 @@ ngx_mesh_rules_backends(ngx_mesh_rules_t *rules, ngx_mesh_json_t *backends)
         ngx_strlow(host.data, name->u.string.data, host.len);
 
         if (ngx_mesh_map_insert(seen, &host, name) != NGX_OK) {
-            return ngx_mesh_rules_violation(rules, name,
+            rc = ngx_mesh_rules_violation(rules, name,
                             "\"%V\" is listed twice", &name->u.string);
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
 
         rc = ngx_mesh_rules_client_policy(rules,
@@ -437,6 +472,7 @@ static ngx_int_t
 ngx_mesh_rules_validation(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *validation, ngx_uint_t wildcard)
 {
+    ngx_int_t         rc;
     ngx_str_t         name;
     ngx_mesh_json_t  *value;
 
@@ -453,8 +489,11 @@ ngx_mesh_rules_validation(ngx_mesh_rules_t *rules,
         }
 
         if (!ngx_mesh_rules_is_fqdn(&name) && !ngx_mesh_rules_is_uri(&name)) {
-            return ngx_mesh_rules_violation(rules, value,
-                                     "must be a domain name or a URI");
+            rc = ngx_mesh_rules_violation(rules, value,
+                                          "must be a domain name or a URI");
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
     }
 

@@ -11,7 +11,7 @@
  * ngx_mesh_shape.h) and know nothing of the mesh document, so that whatever
  * takes specs from users may apply them.  Each function returns NGX_OK,
  * NGX_DECLINED after it reported one violation, or NGX_ERROR if memory was
- * short.
+ * short; see also "all".
  */
 
 
@@ -34,10 +34,15 @@ typedef struct {
 
     /* compile regexes: for a caller that will not build a model from them */
     ngx_uint_t                 regex;   /* unsigned  regex:1; */
+
+    /* go on after a violation: then a function returns NGX_OK though it
+       reported some, and the caller has to count them in "error" */
+    ngx_uint_t                 all;     /* unsigned  all:1; */
 } ngx_mesh_rules_t;
 
 
-/* reports a violation and returns NGX_DECLINED (or NGX_ERROR) */
+/* reports a violation and returns NGX_DECLINED, with "all" NGX_OK (or
+   NGX_ERROR) */
 ngx_int_t ngx_mesh_rules_violation(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *value, const char *fmt, ...);
 

@@ -36,6 +36,8 @@ static ngx_int_t ngx_mesh_rules_weights(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *targets);
 static ngx_int_t ngx_mesh_rules_retry_policy(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *policy);
+static ngx_int_t ngx_mesh_rules_retry_events(ngx_mesh_rules_t *rules,
+    ngx_mesh_json_t *events);
 static ngx_int_t ngx_mesh_rules_gateway_http(ngx_mesh_rules_t *rules,
     ngx_mesh_json_t *route);
 static ngx_int_t ngx_mesh_rules_gateway_grpc(ngx_mesh_rules_t *rules,
@@ -90,8 +92,11 @@ ngx_mesh_rules_route(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec)
     scheme = ngx_mesh_rules_find(match, "scheme");
 
     if (protocol == NGX_MESH_HTTP && scheme) {
-        return ngx_mesh_rules_violation(rules, scheme,
-                                        "is for \"http2Route\" only");
+        rc = ngx_mesh_rules_violation(rules, scheme,
+                                      "is for \"http2Route\" only");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_mesh_rules_weights(rules,
@@ -125,6 +130,10 @@ ngx_mesh_rules_gateway_route(ngx_mesh_rules_t *rules, ngx_mesh_json_t *spec)
     }
 
     route = ngx_mesh_rules_route_kind(spec, &protocol);
+
+    if (route == NULL) {
+        return NGX_OK;
+    }
 
     value = ngx_mesh_rules_find(route,
                         "action.target.virtualService.virtualServiceName");
@@ -189,8 +198,11 @@ ngx_mesh_rules_http_match(ngx_mesh_rules_t *rules, ngx_mesh_json_t *match)
     path = ngx_mesh_rules_find(match, "path");
 
     if (prefix && path) {
-        return ngx_mesh_rules_violation(rules, match,
+        rc = ngx_mesh_rules_violation(rules, match,
                                "must not have both \"prefix\" and \"path\"");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_mesh_rules_slash(rules, prefix);
@@ -207,9 +219,12 @@ ngx_mesh_rules_http_match(ngx_mesh_rules_t *rules, ngx_mesh_json_t *match)
 
     for (query = ngx_mesh_rules_first(query); query; query = query->next) {
         if (ngx_mesh_rules_find(query, "name")->u.string.len == 0) {
-            return ngx_mesh_rules_violation(rules,
-                                            ngx_mesh_rules_find(query, "name"),
-                                            "must not be empty");
+            rc = ngx_mesh_rules_violation(rules,
+                                          ngx_mesh_rules_find(query, "name"),
+                                          "must not be empty");
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
     }
 
@@ -260,8 +275,11 @@ ngx_mesh_rules_values(ngx_mesh_rules_t *rules, ngx_mesh_json_t *list)
             && ngx_mesh_rules_integer(range, "start")
                >= ngx_mesh_rules_integer(range, "end"))
         {
-            return ngx_mesh_rules_violation(rules, range,
+            rc = ngx_mesh_rules_violation(rules, range,
                                    "\"start\" must be less than \"end\"");
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
 
         rc = ngx_mesh_rules_regex(rules,
@@ -326,18 +344,25 @@ ngx_mesh_rules_slash(ngx_mesh_rules_t *rules, ngx_mesh_json_t *value)
 static ngx_int_t
 ngx_mesh_rules_grpc_match(ngx_mesh_rules_t *rules, ngx_mesh_json_t *match)
 {
+    ngx_int_t         rc;
     ngx_mesh_json_t  *service, *method;
 
     service = ngx_mesh_rules_find(match, "serviceName");
     method = ngx_mesh_rules_find(match, "methodName");
 
     if (method && service == NULL) {
-        return ngx_mesh_rules_violation(rules, method,
-                                        "needs \"serviceName\" beside it");
+        rc = ngx_mesh_rules_violation(rules, method,
+                                      "needs \"serviceName\" beside it");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (service && service->u.string.len == 0) {
-        return ngx_mesh_rules_violation(rules, service, "must not be empty");
+        rc = ngx_mesh_rules_violation(rules, service, "must not be empty");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     return ngx_mesh_rules_values(rules,
@@ -382,42 +407,62 @@ static ngx_int_t
 ngx_mesh_rules_retry_policy(ngx_mesh_rules_t *rules, ngx_mesh_json_t *policy)
 {
     ngx_int_t         rc;
-    ngx_mesh_json_t  *event, *timeout;
+    ngx_mesh_json_t  *events, *timeout;
 
     if (policy == NULL) {
         return NGX_OK;
     }
 
-    event = ngx_mesh_rules_find(policy, "httpRetryEvents");
+    events = ngx_mesh_rules_find(policy, "httpRetryEvents");
 
-    if (event == NULL
+    if (events == NULL
         && ngx_mesh_rules_find(policy, "tcpRetryEvents") == NULL
         && ngx_mesh_rules_find(policy, "grpcRetryEvents") == NULL)
     {
-        return ngx_mesh_rules_violation(rules, policy,
-                                        "must have at least one retry event");
-    }
-
-    for (event = ngx_mesh_rules_first(event); event; event = event->next) {
-
-        if (ngx_mesh_rules_enum(event, ngx_mesh_http_retry_events, 4) == 4) {
-            return ngx_mesh_rules_violation(rules, event,
-                          "must be one of \"server-error\", "
-                          "\"gateway-error\", \"client-error\", "
-                          "\"stream-error\"");
+        rc = ngx_mesh_rules_violation(rules, policy,
+                                      "must have at least one retry event");
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
-    timeout = ngx_mesh_rules_find(policy, "perRetryTimeout");
-
-    rc = ngx_mesh_rules_duration(rules, timeout);
+    rc = ngx_mesh_rules_retry_events(rules, events);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ngx_mesh_rules_find(timeout, "value") == NULL) {
+    timeout = ngx_mesh_rules_find(policy, "perRetryTimeout");
+
+    if (ngx_mesh_rules_find(timeout, "value") == NULL
+        || ngx_mesh_rules_find(timeout, "unit") == NULL)
+    {
         return ngx_mesh_rules_violation(rules, timeout,
                                  "must have both \"unit\" and \"value\"");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mesh_rules_retry_events(ngx_mesh_rules_t *rules, ngx_mesh_json_t *events)
+{
+    ngx_int_t         rc;
+    ngx_mesh_json_t  *event;
+
+    for (event = ngx_mesh_rules_first(events); event; event = event->next) {
+
+        if (ngx_mesh_rules_enum(event, ngx_mesh_http_retry_events, 4) != 4) {
+            continue;
+        }
+
+        rc = ngx_mesh_rules_violation(rules, event,
+                          "must be one of \"server-error\", "
+                          "\"gateway-error\", \"client-error\", "
+                          "\"stream-error\"");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     return NGX_OK;
@@ -441,9 +486,12 @@ ngx_mesh_rules_gateway_http(ngx_mesh_rules_t *rules, ngx_mesh_json_t *route)
         && ngx_mesh_rules_find(match, "hostname") == NULL
         && ngx_mesh_rules_find(match, "port") == NULL)
     {
-        return ngx_mesh_rules_violation(rules, match,
+        rc = ngx_mesh_rules_violation(rules, match,
                           "must have one of \"prefix\", \"path\", "
                           "\"hostname\", \"port\"");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_mesh_rules_http_match(rules, match);
@@ -479,9 +527,12 @@ ngx_mesh_rules_gateway_grpc(ngx_mesh_rules_t *rules, ngx_mesh_json_t *match)
         && ngx_mesh_rules_find(match, "hostname") == NULL
         && ngx_mesh_rules_find(match, "port") == NULL)
     {
-        return ngx_mesh_rules_violation(rules, match,
+        rc = ngx_mesh_rules_violation(rules, match,
                       "must have one of \"serviceName\", \"hostname\", "
                       "\"port\"");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_mesh_rules_grpc_match(rules, match);
@@ -583,12 +634,15 @@ ngx_mesh_rules_prefix_rewrite(ngx_mesh_rules_t *rules,
     s = &value->u.string;
 
     if (s->data[s->len - 1] != '/') {
-        return ngx_mesh_rules_violation(rules, value, "must end with \"/\"");
+        rc = ngx_mesh_rules_violation(rules, value, "must end with \"/\"");
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     s = &prefix->u.string;
 
-    if (s->data[s->len - 1] != '/') {
+    if (s->len == 0 || s->data[s->len - 1] != '/') {
         return ngx_mesh_rules_violation(rules, value,
                           "needs a prefix in the match that ends with \"/\"");
     }
