@@ -2,56 +2,18 @@
 
 import os
 
+import control_report
 import plot
 import proxies
 import rate
 import shapes
 import stats
+from tables import NONE, number, percent, spread, table
 
 DOCS = os.path.join(proxies.ROOT, 'docs', 'benchmarks.md')
 PLOT = os.path.join(proxies.ROOT, 'docs', 'benchmarks.svg')
 BEGIN, END = '<!-- results: begin -->', '<!-- results: end -->'
-NONE = '–'
 TITLES = {c.name: c.title for c in proxies.PROXIES.values()}
-
-
-def number(value, digits=0):
-    return NONE if value is None else '{:,.{}f}'.format(value, digits)
-
-
-def spread(s, scale=1, digits=0):
-    """median (least–greatest)"""
-
-    if s is None:
-        return NONE
-    mid, low, high = (number(v * scale, digits) for v in s)
-    return mid if low == high else '%s (%s–%s)' % (mid, low, high)
-
-
-def percent(r):
-    """A ratio as a difference in percent, with its range."""
-
-    if r is None:
-        return NONE
-    mid, low, high = ('%+.1f' % (100 * (v - 1)) for v in r)
-    return '%s %%' % mid if low == high else '%s %% (%s–%s)' % (mid, low, high)
-
-
-def table(head, rows):
-    """A Markdown table that reads well as plain text too."""
-
-    rows = [[str(c) for c in row] for row in rows]
-    width = [max(len(r[i]) for r in [head] + rows) for i in range(len(head))]
-
-    def line(row):
-        cells = [c.ljust(w) if i == 0 else c.rjust(w)
-                 for i, (c, w) in enumerate(zip(row, width))]
-        return '| ' + ' | '.join(cells) + ' |'
-
-    rule = ['-' * (w + 2) if i == 0 else '-' * (w + 1) + ':'
-            for i, w in enumerate(width)]
-    return '\n'.join([line(head), '|' + '|'.join(rule) + '|']
-                     + [line(r) for r in rows])
 
 
 def bound(samples):
@@ -268,7 +230,7 @@ def targets(results):
             errors = sum(swap[p]['errors']
                          for p in ('before', 'during', 'after'))
             add(what + ': failed requests', '0', str(errors), errors == 0)
-    return out
+    return out + control_report.targets(results)
 
 
 def machine(results):
@@ -294,7 +256,7 @@ def machine(results):
 SECTIONS = (
     ('Throughput', throughput), ('Latency at 1,000 requests/s', latency),
     ('Instructions per request', instructions), ('Memory', memory),
-    ('A large mesh', large))
+    ('A large mesh', large), ('The control plane', control_report.section))
 
 
 def text(results):
