@@ -109,7 +109,7 @@ take_quotas() {
     value=${option[quotas]}
     [ "$value" != off ] || value=
     [ -z "$value" ] || check "${from[quotas]}" "$value" \
-        'appmesh|[a-z_]+=[0-9]{1,9}(,[a-z_]+=[0-9]{1,9})*' \
+        'appmesh|[A-Za-z_]+=[0-9]{1,9}(,[A-Za-z_]+=[0-9]{1,9})*' \
         "appmesh, off or NAME=NUMBER,..."
     set_value quotas "${value//,/ }"
 }
