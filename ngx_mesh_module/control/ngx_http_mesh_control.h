@@ -19,6 +19,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_mesh_compat.h"
 #include "ngx_mesh_error.h"
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_keys.h"
@@ -27,9 +28,12 @@
 #include "ngx_mesh_view.h"
 
 
-#define NGX_MESH_CONTROL_QUERY  4       /* query members of an operation */
+#define NGX_MESH_CONTROL_QUERY     4    /* query members of an operation */
+#define NGX_MESH_CONTROL_SEGMENTS  16   /* of a URI */
 
 
+typedef struct ngx_http_mesh_control_main_conf_s
+    ngx_http_mesh_control_main_conf_t;
 typedef struct ngx_http_mesh_control_ctx_s  ngx_http_mesh_control_ctx_t;
 typedef struct ngx_mesh_service_s           ngx_mesh_service_t;
 
@@ -74,9 +78,15 @@ struct ngx_mesh_service_s {
     /* the operation of a request that is not known by its URI, or NULL */
     const ngx_mesh_op_t      *(*find)(ngx_http_request_t *r);
 
-    /* the body of an error */
+    /* the body of an error; NULL: {"message": "..."} */
     ngx_int_t                 (*error)(ngx_http_mesh_control_ctx_t *ctx,
                                    ngx_str_t *body);
+
+    /* NULL, or called in workers after the store was opened, and before it is
+       closed; open() cannot fail a start, it logs what is wrong */
+    void                      (*open)(ngx_cycle_t *cycle,
+                                   ngx_http_mesh_control_main_conf_t *mcf);
+    void                      (*close)(ngx_cycle_t *cycle);
 };
 
 
@@ -92,16 +102,45 @@ typedef struct {
 } ngx_mesh_quota_t;
 
 
-/* one for the whole nginx */
+/* what App Mesh allowed without asking; ends with an empty name */
+extern const ngx_mesh_quota_t  ngx_mesh_quotas[];
+
+
+/* a URI of an operation, taken apart at configuration time */
 
 typedef struct {
+    ngx_str_t                   text;       /* what it is, or its name */
+    unsigned                    member:1;   /* of the input: "{meshName}" */
+} ngx_http_mesh_segment_t;
+
+typedef struct {
+    const ngx_mesh_service_t   *service;
+    const ngx_mesh_op_t        *op;
+    ngx_uint_t                  nsegments;
+    ngx_http_mesh_segment_t     segments[NGX_MESH_CONTROL_SEGMENTS];
+} ngx_http_mesh_route_t;
+
+
+/* one for the whole nginx */
+
+struct ngx_http_mesh_control_main_conf_s {
     ngx_mesh_store_t           *store;      /* NULL: no control plane here */
-    ngx_shm_zone_t             *zone;       /* of proxies, see ngx_mesh_proxies.h */
-} ngx_http_mesh_control_main_conf_t;
+    ngx_shm_zone_t             *zone;       /* of proxies, see
+                                               ngx_mesh_proxies.h */
+    size_t                      zone_size;
+    ngx_array_t                *keys;       /* files of keys, see
+                                               ngx_http_mesh_control_auth.c */
+    ngx_array_t                 routes;     /* of ngx_http_mesh_route_t */
+
+    ngx_str_t                   file;       /* the first mesh_control_plane; */
+    ngx_uint_t                  line;       /* 0: there is none */
+};
 
 
 typedef struct {
     ngx_flag_t                  enable;     /* mesh_control_plane is here */
+    ngx_str_t                   file;       /* where, for errors */
+    ngx_uint_t                  line;
 
     ngx_flag_t                  auth;       /* 0: "mesh_auth off" */
     ngx_str_t                   keys_path;  /* mesh_keys; empty: none */
@@ -141,6 +180,20 @@ struct ngx_http_mesh_control_ctx_s {
 
     u_char                             request_id[36];
     void                              *data;    /* the operation's own */
+
+    /* the rest is that of the front */
+
+    const ngx_http_mesh_route_t       *route;   /* NULL: found otherwise */
+    ngx_str_t                         *segments;    /* of the URI, decoded */
+    ngx_str_t                          query;   /* as it came */
+    size_t                             size;    /* allocated for the body */
+
+    ngx_event_t                        hold;    /* keeps a worker from ending */
+    ngx_uint_t                         rounds;  /* of fetches */
+    unsigned                           writing:1;   /* or written */
+    unsigned                           pending:1;   /* the store has to answer */
+    unsigned                           suspended:1; /* and does so later */
+    unsigned                           running:1;   /* the operation is called */
 };
 
 
@@ -156,9 +209,11 @@ ngx_str_t *ngx_http_mesh_control_input(ngx_http_mesh_control_ctx_t *ctx,
     const char *name);
 
 /*
- * Sends an answer of an operation that returned NGX_DONE and ends the request.
- * "chain" may be NULL; "content_type" too.  Headers may have been added to
- * r->headers_out before.
+ * Sends an answer of an operation that returned NGX_DONE and ends the request:
+ * neither "ctx" nor the request may be used after it.  "chain" may be NULL,
+ * "content_type" too; "length" is -1 if it is not known.  Headers may have been
+ * added to r->headers_out before.  May be called from the operation or later,
+ * from any event.
  */
 void ngx_http_mesh_control_send(ngx_http_mesh_control_ctx_t *ctx,
     ngx_uint_t status, const char *content_type, ngx_chain_t *chain,
@@ -171,8 +226,37 @@ void ngx_http_mesh_control_send_error(ngx_http_mesh_control_ctx_t *ctx);
 void ngx_http_mesh_control_store_error(ngx_http_mesh_control_ctx_t *ctx,
     ngx_mesh_store_error_e error);
 
+/* NGX_OK or NGX_ERROR; "name" and the bytes of "value" are not copied */
 ngx_int_t ngx_http_mesh_control_add_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
+
+/* how many there may be of something in ngx_mesh_quotas[]; 0: any number */
+ngx_uint_t ngx_http_mesh_control_quota(ngx_http_mesh_control_loc_conf_t *lcf,
+    const char *name);
+
+
+/*
+ * What the front's files have of each other.  handler() is the content handler;
+ * run() runs the operation of a request whose input is valid and answers it;
+ * reply() sends an answer without ending the request and returns what
+ * ngx_http_finalize_request() wants; reply_error() does so with the error.
+ */
+ngx_int_t ngx_http_mesh_control_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mesh_control_route(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_http_mesh_control_main_conf_t *mcf);
+ngx_int_t ngx_http_mesh_control_read_input(ngx_http_mesh_control_ctx_t *ctx);
+void ngx_http_mesh_control_run(ngx_http_mesh_control_ctx_t *ctx);
+ngx_int_t ngx_http_mesh_control_reply(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_uint_t status, const char *content_type, ngx_chain_t *chain,
+    off_t length);
+ngx_int_t ngx_http_mesh_control_reply_text(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_uint_t status, ngx_str_t *text);
+ngx_int_t ngx_http_mesh_control_reply_error(ngx_http_mesh_control_ctx_t *ctx);
+
+/* NGX_DECLINED: it is not UTF-8 without zeros in percent-encoding */
+ngx_int_t ngx_http_mesh_control_unescape(ngx_pool_t *pool, ngx_str_t *src,
+    ngx_str_t *dst);
+void ngx_http_mesh_control_random(u_char *p, size_t len);
 
 
 /*
@@ -198,6 +282,12 @@ void ngx_http_mesh_control_auth_open(ngx_cycle_t *cycle);
 void ngx_http_mesh_control_auth_close(void);
 ngx_int_t ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx);
 ngx_int_t ngx_http_mesh_control_auth_allow(ngx_http_mesh_control_ctx_t *ctx);
+
+/*
+ * Whether who asked may still do so, for requests that are held for long:
+ * NGX_OK, or NGX_DECLINED with the error set if the key is gone or changed.
+ */
+ngx_int_t ngx_http_mesh_control_auth_again(ngx_http_mesh_control_ctx_t *ctx);
 
 
 extern ngx_module_t  ngx_http_mesh_control_module;

@@ -35,5 +35,9 @@ extern const ngx_mesh_error_t  ngx_mesh_error_too_many_requests;
 extern const ngx_mesh_error_t  ngx_mesh_error_too_many_tags;
 extern const ngx_mesh_error_t  ngx_mesh_error_unknown_operation;
 
+/* of HTTP: a known URI with another method, and a body that is too large */
+extern const ngx_mesh_error_t  ngx_mesh_error_method_not_allowed;
+extern const ngx_mesh_error_t  ngx_mesh_error_too_large;
+
 
 #endif /* _NGX_MESH_ERROR_H_INCLUDED_ */
