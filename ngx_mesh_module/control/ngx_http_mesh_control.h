@@ -144,11 +144,11 @@ typedef struct {
 
     ngx_flag_t                  auth;       /* 0: "mesh_auth off" */
     ngx_str_t                   keys_path;  /* mesh_keys; empty: none */
-    void                       *keys;       /* see ngx_http_mesh_control_auth.c */
+    void                       *keys;       /* of ngx_http_mesh_control_auth.c */
 
     ngx_str_t                   region;     /* of ARNs */
     ngx_str_t                   account;    /* of callers without one */
-    ngx_array_t                *quotas;     /* of ngx_mesh_quota_t, NULL: none */
+    ngx_array_t                *quotas;     /* of ngx_mesh_quota_t, or NULL */
     ngx_msec_t                  max_wait;   /* of a document watch */
 } ngx_http_mesh_control_loc_conf_t;
 
@@ -188,12 +188,12 @@ struct ngx_http_mesh_control_ctx_s {
     ngx_str_t                          query;   /* as it came */
     size_t                             size;    /* allocated for the body */
 
-    ngx_event_t                        hold;    /* keeps a worker from ending */
+    ngx_event_t                        hold;    /* no worker ends meanwhile */
     ngx_uint_t                         rounds;  /* of fetches */
     unsigned                           writing:1;   /* or written */
-    unsigned                           pending:1;   /* the store has to answer */
-    unsigned                           suspended:1; /* and does so later */
-    unsigned                           running:1;   /* the operation is called */
+    unsigned                           pending:1;   /* the store works */
+    unsigned                           suspended:1; /* and answers later */
+    unsigned                           running:1;   /* in op->handler() */
 };
 
 
