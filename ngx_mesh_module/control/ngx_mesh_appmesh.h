@@ -14,7 +14,8 @@
  *     /route/OWNER/MESH/ROUTER/NAME
  *     /gatewayRoute/OWNER/MESH/GATEWAY/NAME
  *
- * OWNER is the account of the mesh owner; names have no "/" in them.  The
+ * OWNER is the account of the mesh owner; names have no "/" in them, and those
+ * of virtual services are in lower case here, since host names are.  The
  * value is two lines of JSON: what Describe* returns, and what it does not
  * show (tags, client tokens).
  *
@@ -69,6 +70,8 @@ typedef struct {
 /* by ngx_mesh_kind_e */
 extern const ngx_mesh_kind_t  ngx_mesh_kinds[];
 
+#define NGX_MESH_ACCOUNT_LEN  12
+
 
 /* which resource; strings are not copied */
 
@@ -84,22 +87,33 @@ typedef struct {
 /* the key of a resource, in "pool" */
 ngx_int_t ngx_mesh_id_key(ngx_pool_t *pool, ngx_mesh_id_t *id, ngx_str_t *key);
 
-/* the prefix of the keys of all resources of id->kind in the mesh, or in the
-   parent for routes and gateway routes; for meshes of an owner, or (empty
-   owner) of all */
+/* the prefix of the keys of all resources of id->kind in the mesh, or (with a
+   parent) in the parent for routes and gateway routes; for meshes of an owner,
+   or (empty owner) of all */
 ngx_int_t ngx_mesh_id_prefix(ngx_pool_t *pool, ngx_mesh_id_t *id,
     ngx_str_t *prefix);
 
 /* the resource that a key names; strings point into "key" */
 ngx_int_t ngx_mesh_id_of_key(ngx_str_t *key, ngx_mesh_id_t *id);
 
-/* another resource of the same mesh */
+/* another resource of the same mesh; "parent" and "name" may be NULL */
 void ngx_mesh_id_sibling(ngx_mesh_id_t *id, ngx_mesh_kind_e kind,
     ngx_str_t *parent, ngx_str_t *name, ngx_mesh_id_t *sibling);
 
 /* the ARN; "account" is the resource owner's */
 ngx_int_t ngx_mesh_id_arn(ngx_pool_t *pool, ngx_mesh_id_t *id,
     ngx_str_t *region, ngx_str_t *account, ngx_str_t *arn);
+
+/*
+ * The resource that an ARN of "region" names; strings point into "arn".
+ * NGX_DECLINED: it is none.  id->owner is the resource owner's account, which
+ * need not be the mesh owner's.
+ */
+ngx_int_t ngx_mesh_id_of_arn(ngx_str_t *arn, ngx_str_t *region,
+    ngx_mesh_id_t *id);
+
+/* 12 digits? */
+ngx_uint_t ngx_mesh_id_is_account(ngx_str_t *account);
 
 /* the prefix of the references to a resource, in "pool" */
 ngx_int_t ngx_mesh_id_referrers(ngx_pool_t *pool, ngx_mesh_id_t *id,
@@ -135,9 +149,46 @@ ngx_int_t ngx_mesh_record_get(ngx_mesh_view_t *view, ngx_pool_t *pool,
 ngx_int_t ngx_mesh_record_text(ngx_mesh_view_t *view, ngx_pool_t *pool,
     ngx_mesh_id_t *id, ngx_str_t *text);
 
-/* the same of an entry that a list gave */
+/* the same of an entry that a list gave; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_mesh_record_of_entry(ngx_mesh_view_t *view,
     ngx_mesh_store_entry_t *entry, ngx_mesh_record_t *record);
+
+/* the text of an entry, without reading it as JSON */
+void ngx_mesh_record_line(ngx_mesh_store_entry_t *entry, ngx_str_t *text);
+
+/*
+ * The names and metadata of such a text as a tree in "pool", without its spec,
+ * which costs most to read.  NULL if it is none, or memory is short.
+ */
+ngx_mesh_json_t *ngx_mesh_record_head(ngx_pool_t *pool, ngx_str_t *text);
+
+
+/* "metadata" of a resource */
+
+typedef struct {
+    ngx_str_t                arn;
+    ngx_str_t                created;   /* epoch seconds, "1649256500.072" */
+    ngx_str_t                updated;
+    ngx_str_t                mesh_owner;
+    ngx_str_t                resource_owner;
+    ngx_str_t                uid;
+    int64_t                  version;
+} ngx_mesh_metadata_t;
+
+#define NGX_MESH_UUID_LEN  36
+
+/* of a tree, whole or head; strings are not copied; NGX_ERROR is logged */
+ngx_int_t ngx_mesh_record_metadata(ngx_mesh_json_t *resource,
+    ngx_mesh_metadata_t *metadata);
+
+/* the text of a resource, in "pool"; "spec" is JSON text */
+ngx_int_t ngx_mesh_record_print(ngx_pool_t *pool, ngx_mesh_id_t *id,
+    ngx_mesh_metadata_t *metadata, ngx_str_t *spec, const char *status,
+    ngx_str_t *text);
+
+/* what metadata of new and changed resources need, in "pool" */
+ngx_int_t ngx_mesh_record_now(ngx_pool_t *pool, ngx_str_t *now);
+ngx_int_t ngx_mesh_record_uid(ngx_pool_t *pool, ngx_str_t *uid);
 
 
 /*
