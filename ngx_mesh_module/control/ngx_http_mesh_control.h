@@ -82,8 +82,9 @@ struct ngx_mesh_service_s {
     ngx_int_t                 (*error)(ngx_http_mesh_control_ctx_t *ctx,
                                    ngx_str_t *body);
 
-    /* NULL, or called in workers after the store was opened, and before it is
-       closed; open() cannot fail a start, it logs what is wrong */
+    /* NULL, or called in workers: open() after the store was opened, where an
+       error is logged and not more; close() at the exit, when the store is
+       closed already, and for the old cycle of a single process that reloads */
     void                      (*open)(ngx_cycle_t *cycle,
                                    ngx_http_mesh_control_main_conf_t *mcf);
     void                      (*close)(ngx_cycle_t *cycle);
@@ -144,7 +145,7 @@ typedef struct {
 
     ngx_flag_t                  auth;       /* 0: "mesh_auth off" */
     ngx_str_t                   keys_path;  /* mesh_keys; empty: none */
-    void                       *keys;       /* of ngx_http_mesh_control_auth.c */
+    void                       *keys;       /* see the main conf's */
 
     ngx_str_t                   region;     /* of ARNs */
     ngx_str_t                   account;    /* of callers without one */
@@ -229,10 +230,6 @@ void ngx_http_mesh_control_store_error(ngx_http_mesh_control_ctx_t *ctx,
 /* NGX_OK or NGX_ERROR; "name" and the bytes of "value" are not copied */
 ngx_int_t ngx_http_mesh_control_add_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
-
-/* how many there may be of something in ngx_mesh_quotas[]; 0: any number */
-ngx_uint_t ngx_http_mesh_control_quota(ngx_http_mesh_control_loc_conf_t *lcf,
-    const char *name);
 
 
 /*

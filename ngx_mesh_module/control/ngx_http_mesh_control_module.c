@@ -6,9 +6,8 @@
 /*
  * The directives of the control plane, and when its parts begin and end.
  *
- * The master checks everything at configuration time and prepares the store
- * before workers start; a worker opens the store, then what lives on it, and
- * closes in reverse.
+ * The master checks everything at configuration time.  A worker opens what the
+ * keys and the services need after its store, which is another module's.
  */
 
 
@@ -56,8 +55,8 @@ static ngx_mesh_quota_t *ngx_http_mesh_control_find_quota(ngx_array_t *quotas,
 static ngx_int_t ngx_http_mesh_control_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_mesh_control_init_process(ngx_cycle_t *cycle);
 static void ngx_http_mesh_control_exit_process(ngx_cycle_t *cycle);
-static ngx_http_mesh_control_main_conf_t *ngx_http_mesh_control_of_worker(
-    ngx_cycle_t *cycle);
+static void ngx_http_mesh_control_open(ngx_cycle_t *cycle);
+static void ngx_http_mesh_control_close(ngx_cycle_t *cycle);
 
 
 static ngx_command_t  ngx_http_mesh_control_commands[] = {
@@ -161,22 +160,25 @@ ngx_module_t  ngx_http_mesh_control_module = {
 
 
 /*
- * The names are those of the lists in the API; the numbers AWS's "App Mesh
- * endpoints and quotas".  That a route has at most 10 weighted targets is no
- * quota but in the shape.
+ * AWS's "App Mesh endpoints and quotas".  That a route has at most 10 weighted
+ * targets is not among them: its shape says so.
  */
 
 const ngx_mesh_quota_t  ngx_mesh_quotas[] = {
     { ngx_string("meshes"), 15 },               /* of an account */
-    { ngx_string("virtualServices"), 200 },     /* of a mesh, as the next */
-    { ngx_string("virtualNodes"), 200 },
-    { ngx_string("virtualRouters"), 200 },
-    { ngx_string("virtualGateways"), 3 },
+    { ngx_string("virtual_services"), 200 },    /* of a mesh, as the next */
+    { ngx_string("virtual_nodes"), 200 },
+    { ngx_string("virtual_routers"), 200 },
+    { ngx_string("virtual_gateways"), 3 },
     { ngx_string("routes"), 50 },               /* of a virtual router */
-    { ngx_string("gatewayRoutes"), 10 },        /* of a virtual gateway */
+    { ngx_string("gateway_routes"), 10 },       /* of a virtual gateway */
     { ngx_string("backends"), 50 },             /* of a virtual node */
     { ngx_null_string, 0 }
 };
+
+
+/* a single process has opened what a worker opens */
+static ngx_uint_t  ngx_http_mesh_control_single;
 
 
 static ngx_http_variable_t  ngx_http_mesh_control_vars[] = {
@@ -730,7 +732,7 @@ ngx_http_mesh_control_add_quota(ngx_conf_t *cf, ngx_array_t *quotas,
 
     n = ngx_atoi(p + 1, value->len - len - 1);
 
-    if (n <= 0) {
+    if (n == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid number in \"%V\"", value);
         return NGX_ERROR;
@@ -768,60 +770,32 @@ ngx_http_mesh_control_find_quota(ngx_array_t *quotas, u_char *name, size_t len)
 }
 
 
-ngx_uint_t
-ngx_http_mesh_control_quota(ngx_http_mesh_control_loc_conf_t *lcf,
-    const char *name)
-{
-    ngx_mesh_quota_t  *quota;
-
-    if (lcf->quotas == NULL) {
-        return 0;
-    }
-
-    quota = ngx_http_mesh_control_find_quota(lcf->quotas, (u_char *) name,
-                                             ngx_strlen(name));
-
-    return quota ? quota->limit : 0;
-}
-
-
-/* the master; in a new one's place a reload is refused if the store is bad */
+/*
+ * The store has a module of its own, which comes first.  After a reload of a
+ * single process init_process is not called again.
+ */
 
 static ngx_int_t
 ngx_http_mesh_control_init_module(ngx_cycle_t *cycle)
 {
-    ngx_http_mesh_control_main_conf_t  *mcf;
-
-    mcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                              ngx_http_mesh_control_module);
-
-    if (ngx_test_config || mcf == NULL || mcf->store == NULL) {
-        return NGX_OK;
+    if (!ngx_test_config
+        && ngx_process == NGX_PROCESS_SINGLE && ngx_http_mesh_control_single)
+    {
+        ngx_http_mesh_control_close(cycle->old_cycle);
+        ngx_http_mesh_control_open(cycle);
     }
 
-    return ngx_mesh_store_prepare(cycle, mcf->store);
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_mesh_control_init_process(ngx_cycle_t *cycle)
 {
-    const ngx_mesh_service_t          **service;
-    ngx_http_mesh_control_main_conf_t  *mcf;
-
-    mcf = ngx_http_mesh_control_of_worker(cycle);
-
-    if (mcf == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_mesh_store_open(cycle, mcf->store);
-    ngx_http_mesh_control_auth_open(cycle);
-
-    for (service = ngx_mesh_services; *service; service++) {
-        if ((*service)->open) {
-            (*service)->open(cycle, mcf);
-        }
+    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
+    {
+        ngx_http_mesh_control_single = (ngx_process == NGX_PROCESS_SINGLE);
+        ngx_http_mesh_control_open(cycle);
     }
 
     return NGX_OK;
@@ -831,12 +805,43 @@ ngx_http_mesh_control_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_mesh_control_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_mesh_control_close(cycle);
+}
+
+
+static void
+ngx_http_mesh_control_open(ngx_cycle_t *cycle)
+{
     const ngx_mesh_service_t          **service;
     ngx_http_mesh_control_main_conf_t  *mcf;
 
-    mcf = ngx_http_mesh_control_of_worker(cycle);
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_mesh_control_module);
 
-    if (mcf == NULL) {
+    if (mcf == NULL || mcf->store == NULL) {
+        return;
+    }
+
+    ngx_http_mesh_control_auth_open(cycle);
+
+    for (service = ngx_mesh_services; *service; service++) {
+        if ((*service)->open) {
+            (*service)->open(cycle, mcf);
+        }
+    }
+}
+
+
+static void
+ngx_http_mesh_control_close(ngx_cycle_t *cycle)
+{
+    const ngx_mesh_service_t          **service;
+    ngx_http_mesh_control_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_mesh_control_module);
+
+    if (mcf == NULL || mcf->store == NULL) {
         return;
     }
 
@@ -847,24 +852,4 @@ ngx_http_mesh_control_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_mesh_control_auth_close();
-    ngx_mesh_store_close(mcf->store);
-}
-
-
-/* NULL in processes that take no requests, and without a control plane */
-
-static ngx_http_mesh_control_main_conf_t *
-ngx_http_mesh_control_of_worker(ngx_cycle_t *cycle)
-{
-    ngx_http_mesh_control_main_conf_t  *mcf;
-
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NULL;
-    }
-
-    mcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                              ngx_http_mesh_control_module);
-
-    return (mcf && mcf->store) ? mcf : NULL;
 }
