@@ -185,15 +185,6 @@ WEAK ngx_int_t ngx_mesh_references(ngx_pool_t *pool, ngx_mesh_id_t *id, ngx_mesh
 WEAK ngx_int_t ngx_mesh_fill_defaults(ngx_pool_t *pool, ngx_mesh_kind_e kind, ngx_mesh_json_t *spec)
 { return NGX_ERROR; }
 
-WEAK ngx_shm_zone_t *ngx_mesh_proxies_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
-{ return NULL; }
-
-WEAK ngx_int_t ngx_mesh_proxies_report(ngx_shm_zone_t *zone, ngx_mesh_proxy_t *proxy)
-{ return NGX_ERROR; }
-
-WEAK ngx_int_t ngx_mesh_proxies_list(ngx_shm_zone_t *zone, ngx_pool_t *pool, ngx_str_t *mesh, ngx_array_t *proxies)
-{ return NGX_ERROR; }
-
 WEAK const ngx_mesh_error_t  ngx_mesh_error_bad_request = { "BadRequestException", 400 };
 WEAK const ngx_mesh_error_t  ngx_mesh_error_conflict = { "ConflictException", 409 };
 WEAK const ngx_mesh_error_t  ngx_mesh_error_forbidden = { "ForbiddenException", 403 };
