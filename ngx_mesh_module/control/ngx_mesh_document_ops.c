@@ -144,7 +144,6 @@ static struct {
     ngx_mesh_watch_t  *watch;
     ngx_shm_zone_t    *zone;
     ngx_event_t        beat;
-    void              *ident[4];
 } ngx_mesh_document;
 
 
@@ -152,21 +151,29 @@ static void
 ngx_mesh_document_open(ngx_cycle_t *cycle,
     ngx_http_mesh_control_main_conf_t *mcf)
 {
-    ngx_event_t  *ev;
+    void         **ident;
+    ngx_event_t   *ev;
 
     ngx_mesh_document.watch = ngx_mesh_watch_create(mcf->store, cycle->log);
     ngx_mesh_document.zone = mcf->zone;
 
     ngx_mesh_proxies_open(mcf->zone);
 
-    ngx_mesh_document.ident[3] = (void *) -1;
-
     ev = &ngx_mesh_document.beat;
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
+    /* for debug logging, which looks for a descriptor */
+
+    ident = ngx_pcalloc(cycle->pool, 4 * sizeof(void *));
+    if (ident == NULL) {
+        return;
+    }
+
+    ident[3] = (void *) -1;
+
     ev->handler = ngx_mesh_document_beat;
-    ev->data = ngx_mesh_document.ident;
+    ev->data = ident;
     ev->log = cycle->log;
     ev->cancelable = 1;
 
