@@ -590,37 +590,23 @@ ngx_int_t
 ngx_mesh_appmesh_quota_spec(ngx_http_mesh_control_ctx_t *ctx,
     ngx_mesh_id_t *id, ngx_mesh_json_t *spec)
 {
-    const char           *name;
-    ngx_mesh_json_t      *list;
-    ngx_mesh_quota_t     *quota;
-    ngx_mesh_protocol_e   protocol;
+    ngx_mesh_json_t   *backends;
+    ngx_mesh_quota_t  *quota;
 
-    switch (id->kind->kind) {
-
-    case NGX_MESH_KIND_VIRTUAL_NODE:
-        name = "backends";
-        list = ngx_mesh_rules_find(spec, "backends");
-        break;
-
-    case NGX_MESH_KIND_ROUTE:
-        name = "weighted_targets";
-        list = ngx_mesh_rules_find(ngx_mesh_rules_route_kind(spec, &protocol),
-                                   "action.weightedTargets");
-        break;
-
-    default:
+    if (id->kind->kind != NGX_MESH_KIND_VIRTUAL_NODE) {
         return NGX_OK;
     }
 
-    quota = ngx_mesh_appmesh_find_quota(ctx, name);
+    backends = ngx_mesh_rules_find(spec, "backends");
+    quota = ngx_mesh_appmesh_find_quota(ctx, "backends");
 
-    if (list == NULL || quota == NULL || list->nelts <= quota->limit) {
+    if (backends == NULL || quota == NULL || backends->nelts <= quota->limit) {
         return NGX_OK;
     }
 
     return ngx_http_mesh_control_error(ctx, &ngx_mesh_error_limit_exceeded,
-               "The quota \"%V\" is exceeded: %s %V may have no more than "
-               "%ui", &quota->name, id->kind->title, &id->name, quota->limit);
+               "The quota \"%V\" is exceeded: VirtualNode %V may have no more "
+               "than %ui", &quota->name, &id->name, quota->limit);
 }
 
 
