@@ -91,10 +91,12 @@ struct ngx_mesh_store_read_s {
 typedef struct {
     ngx_str_t                key;
     uint64_t                 revision;
-    unsigned                 prefix:1;  /* no entry whose key begins with "key"
-                                           is newer than "revision"; otherwise
-                                           the entry of "key" has "revision",
-                                           0: there is none */
+    unsigned                 prefix:1;  /* no key that begins with "key" was put
+                                           or removed after "revision", which
+                                           may not hold either if "revision" is
+                                           older than history goes back;
+                                           otherwise the entry of "key" has
+                                           "revision", 0: there is none */
 } ngx_mesh_store_compare_t;
 
 
@@ -105,7 +107,12 @@ typedef struct {
 } ngx_mesh_store_change_t;
 
 
-/* one transaction: all or nothing, durable before the handler is called */
+/*
+ * One transaction: all or nothing, durable before the handler is called.  It
+ * is done also when nobody waits for it anymore, so the pool has to stay until
+ * the handler is called.  Without changes only the comparisons are made, and
+ * "revision" is the newest there is.
+ */
 
 struct ngx_mesh_store_write_s {
     ngx_pool_t              *pool;
@@ -143,11 +150,13 @@ typedef void (*ngx_mesh_store_watch_pt)(void *data, ngx_str_t *keys,
 typedef struct {
     const char                  *name;      /* "sqlite" in "sqlite:/path" */
     ngx_uint_t                   sync;      /* unsigned  sync:1; */
+    ngx_uint_t                   threads;   /* that it wants in each worker */
 
     /* master, at configuration time; "rest" is what follows the colon */
     char                      *(*configure)(ngx_conf_t *cf,
                                    ngx_mesh_store_t *store, ngx_str_t *rest);
-    /* master, before workers start; errors are logged, and end the start */
+    /* master, before workers start; errors are logged, and end the start or
+       the reload */
     ngx_int_t                  (*prepare)(ngx_cycle_t *cycle,
                                    ngx_mesh_store_t *store);
     /* workers; what fails is logged, and reads and writes fail from then on */
@@ -169,17 +178,63 @@ typedef struct {
 } ngx_mesh_store_engine_t;
 
 
+/* what the workers of one nginx share about a store, changed by atomics */
+
+typedef struct {
+    ngx_atomic_t                 revision;      /* newest known committed */
+    ngx_atomic_t                 read_error;    /* ngx_mesh_store_error_e: */
+    ngx_atomic_t                 write_error;   /* those that were logged */
+} ngx_mesh_store_shared_t;
+
+
+/* wakes all workers; the master makes it once, for this cycle and later ones */
+
+typedef struct {
+    ngx_fd_t                     fd;            /* -1: not to be had */
+    ngx_uint_t                   refs;          /* cycles, in the master */
+} ngx_mesh_store_wake_t;
+
+
+/* for engines and tests of them; all others use the functions below */
+
+struct ngx_mesh_store_s {
+    const ngx_mesh_store_engine_t  *engine;
+    void                           *data;       /* the engine's own */
+    ngx_str_t                       url;
+    ngx_str_t                       id;         /* see ngx_mesh_store_id() */
+
+    ngx_cycle_t                    *cycle;
+    ngx_mesh_store_wake_t          *wake;       /* NULL outside of zones */
+    ngx_mesh_store_shared_t        *shared;     /* "own" outside of zones */
+    ngx_mesh_store_shared_t         own;
+
+    u_char                         *file;       /* the directive's place */
+    ngx_uint_t                      line;
+
+    unsigned                        threads:1;  /* NGX_MESH_STORE_THREADS is
+                                                   there */
+};
+
+
+#define NGX_MESH_STORE_THREADS  "mesh_store"    /* a thread pool */
+
+
 /*
- * The store that "url" ("sqlite:/path") describes, in cf->pool; NULL after an
- * error was logged.  Configuration time.
+ * The store that "url" ("sqlite:/path") describes, in cf->pool, the same for
+ * the same url; NULL after an error was logged.  Configuration time.
+ *
+ * ngx_mesh_store_module does the rest of its life: the three functions below
+ * are for it, and for tests, which may call them one after the other under
+ * "nginx -t" too (writes are then done before ngx_mesh_store_write() returns).
  */
 ngx_mesh_store_t *ngx_mesh_store_create(ngx_conf_t *cf, ngx_str_t *url);
 
 /*
  * prepare() makes the store ready for workers: creates it, gives it to the
- * workers' user, brings its schema up to date; called by the master from
- * init_module, not under "nginx -t".  open() and close() are for init_process
- * and exit_process of workers.
+ * workers' user, brings its schema up to date; called by the master when its
+ * shared zone is set up, where an error ends a reload and not nginx, and not
+ * under "nginx -t".  open() and close() are for init_process and exit_process
+ * of workers.
  */
 ngx_int_t ngx_mesh_store_prepare(ngx_cycle_t *cycle, ngx_mesh_store_t *store);
 void ngx_mesh_store_open(ngx_cycle_t *cycle, ngx_mesh_store_t *store);
