@@ -35,7 +35,7 @@
 static ngx_http_mesh_control_ctx_t *ngx_http_mesh_control_create_ctx(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_control_refuse(
-    ngx_http_mesh_control_ctx_t *ctx);
+    ngx_http_mesh_control_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_mesh_control_split(ngx_http_mesh_control_ctx_t *ctx,
     ngx_uint_t *n);
 static ngx_uint_t ngx_http_mesh_control_match(
@@ -88,8 +88,7 @@ ngx_http_mesh_control_handler(ngx_http_request_t *r)
     }
 
     if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? ngx_http_mesh_control_refuse(ctx)
-                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_mesh_control_refuse(ctx, rc);
     }
 
     r->request_body_no_buffering = 1;
@@ -154,9 +153,11 @@ ngx_http_mesh_control_create_ctx(ngx_http_request_t *r)
 /* an error before anything of the body was read */
 
 static ngx_int_t
-ngx_http_mesh_control_refuse(ngx_http_mesh_control_ctx_t *ctx)
+ngx_http_mesh_control_refuse(ngx_http_mesh_control_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_int_t  rc;
+    if (rc != NGX_DECLINED) {
+        ctx->error = NULL;
+    }
 
     rc = ngx_http_discard_request_body(ctx->request);
 
@@ -605,12 +606,11 @@ ngx_http_mesh_control_body_done(ngx_http_mesh_control_ctx_t *ctx)
         return;
     }
 
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_mesh_control_reply_error(ctx);
-
-    } else {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (rc != NGX_DECLINED) {
+        ctx->error = NULL;
     }
+
+    rc = ngx_http_mesh_control_reply_error(ctx);
 
     ngx_http_finalize_request(r, rc);
 }

@@ -63,16 +63,25 @@ ngx_http_mesh_control_run(ngx_http_mesh_control_ctx_t *ctx)
         rc = ngx_http_mesh_control_step(ctx);
     } while (rc == NGX_OK);
 
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_mesh_control_reply_error(ctx);
-        ngx_http_finalize_request(r, rc);
+    switch (rc) {
 
-    } else if (rc == NGX_HTTP_OK) {
+    case NGX_AGAIN:
+    case NGX_DONE:
+        break;
+
+    case NGX_HTTP_OK:
         rc = ngx_http_mesh_control_reply_text(ctx, NGX_HTTP_OK, &ctx->output);
         ngx_http_finalize_request(r, rc);
+        break;
 
-    } else if (rc != NGX_DONE && rc != NGX_AGAIN) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    default:
+
+        if (rc != NGX_DECLINED) {
+            ctx->error = NULL;
+        }
+
+        rc = ngx_http_mesh_control_reply_error(ctx);
+        ngx_http_finalize_request(r, rc);
     }
 
     ngx_http_finalize_request(r, NGX_DONE);
