@@ -746,6 +746,33 @@ def held():
     tap.same(cp.bad(), [], 'nothing bad in the log')
 
 
+def timeout():
+    """A worker that is out of time to shut down still waits for the store."""
+    cp = ControlPlane(workers=1, http2=True,
+                      more_main='worker_shutdown_timeout 200ms;').start()
+    cp.create('meshes', meshName='m')
+
+    db = sqlite3.connect(cp.database, isolation_level=None)
+    db.execute('BEGIN IMMEDIATE')
+    stuck = put(cp, 'stuck')
+    names = {'m', 'stuck'}
+    if mesh_h2.AVAILABLE:
+        put(cp, 'h2-stuck', True)
+        names.add('h2-stuck')
+    tap.same(cp.get(uri('meshes', 'm')).status, 200, 'writes wait')
+    cp.send(signal.SIGQUIT)
+    tap.ok(not wait(lambda: cp.process.poll() is not None, 1),
+           'the worker is there after the timeout')
+    db.execute('COMMIT')
+    db.close()
+    read_all(stuck)
+    tap.ok(cp.stop(), 'it ends when the store has answered')
+
+    cp.start()
+    tap.same(all_meshes(cp), names, 'the writes are done')
+    tap.same(cp.bad(), [], 'nothing bad in the log')
+
+
 def contention():
     """Who comes too late is tried again, and told so when that does not
     help; nothing else."""
@@ -791,4 +818,5 @@ def contention():
 
 
 tap.run(directives, inheritance, routing, query, bodies, framing, mirrored,
-        slowloris, connections, http2, answers, reloads, gone, held, contention)
+        slowloris, connections, http2, answers, reloads, gone, held, timeout,
+        contention)
