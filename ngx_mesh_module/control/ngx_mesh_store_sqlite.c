@@ -86,8 +86,8 @@ const ngx_mesh_store_engine_t  ngx_mesh_store_sqlite = {
 static const char  *ngx_mesh_store_sqlite_advice[] = {
     "",
     "make room on its disk; until then reads go on and changes are refused",
-    "let the user of the workers write it and its directory; until then reads "
-        "go on and changes are refused",
+    "let the user of the workers write it and its directory, or restart nginx "
+        "if it was moved; until then reads go on and changes are refused",
     "stop nginx and restore the file from a backup",
     "another program holds its lock",
     "look for errors of its disk in the system's log"

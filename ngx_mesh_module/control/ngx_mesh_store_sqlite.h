@@ -47,6 +47,28 @@
 #define NGX_MESH_SQLITE_CHECKPOINT   1000           /* pages in the WAL */
 
 
+/* prepared statements; of a range there are two, see there */
+
+typedef enum {
+    NGX_MESH_SQLITE_BEGIN = 0,
+    NGX_MESH_SQLITE_BEGIN_WRITE,
+    NGX_MESH_SQLITE_COMMIT,
+    NGX_MESH_SQLITE_ROLLBACK,
+    NGX_MESH_SQLITE_META,
+    NGX_MESH_SQLITE_GET,
+    NGX_MESH_SQLITE_LIST,
+    NGX_MESH_SQLITE_COUNT = NGX_MESH_SQLITE_LIST + 2,
+    NGX_MESH_SQLITE_NEWER = NGX_MESH_SQLITE_COUNT + 2,
+    NGX_MESH_SQLITE_CHANGES = NGX_MESH_SQLITE_NEWER + 2,
+    NGX_MESH_SQLITE_PUT,
+    NGX_MESH_SQLITE_REMOVE,
+    NGX_MESH_SQLITE_LOG,
+    NGX_MESH_SQLITE_REVISION,
+    NGX_MESH_SQLITE_TRIM,
+    NGX_MESH_SQLITE_TRIMMED
+} ngx_mesh_sqlite_stmt_e;
+
+
 typedef struct {
     sqlite3                     *db;        /* NULL: not open */
     sqlite3_stmt                *stmts[NGX_MESH_SQLITE_STMTS];
@@ -137,6 +159,20 @@ void ngx_mesh_sqlite_close(ngx_mesh_sqlite_t *db);
 ngx_int_t ngx_mesh_sqlite_exec(ngx_mesh_sqlite_t *db, const char *sql);
 ngx_int_t ngx_mesh_sqlite_integer(ngx_mesh_sqlite_t *db, const char *sql,
     int64_t *value);
+
+/*
+ * Statements: prepared when they are first used; NULL after an error.  done()
+ * ends one of which the last step returned "rc".  range() gives statement "n"
+ * or its sibling without an upper bound, with the keys bound that begin with
+ * "prefix" and come after "after" (or NULL).
+ */
+sqlite3_stmt *ngx_mesh_sqlite_stmt(ngx_mesh_sqlite_t *db, ngx_uint_t n);
+ngx_int_t ngx_mesh_sqlite_done(ngx_mesh_sqlite_t *db, sqlite3_stmt *stmt,
+    int rc);
+ngx_int_t ngx_mesh_sqlite_run(ngx_mesh_sqlite_t *db, ngx_uint_t n);
+void ngx_mesh_sqlite_bind(sqlite3_stmt *stmt, int n, ngx_str_t *value);
+sqlite3_stmt *ngx_mesh_sqlite_range(ngx_mesh_sqlite_t *db, ngx_uint_t n,
+    ngx_str_t *prefix, ngx_str_t *after);
 
 /* was the file renamed, removed or replaced since it was opened? */
 ngx_uint_t ngx_mesh_sqlite_moved(ngx_mesh_sqlite_t *db);

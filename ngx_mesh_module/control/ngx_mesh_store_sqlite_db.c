@@ -4,7 +4,7 @@
  */
 
 /*
- * One connection to the file of a store: reads, transactions, checkpoints.
+ * One connection to the file of a store, its statements, and reads.
  *
  * Nothing here belongs to nginx's event loop, since writes run in a thread:
  * memory is SQLite's or the stack's, except for answers of reads, which are in
@@ -21,47 +21,14 @@
 #include "ngx_mesh_store_sqlite.h"
 
 
-#define NGX_MESH_SQLITE_PAUSE       300     /* us, between tries of a lock */
-#define NGX_MESH_SQLITE_TRIM_EVERY  256     /* revisions */
-#define NGX_MESH_SQLITE_WAL_LARGE   4       /* times CHECKPOINT: it has to be
-                                               begun anew */
-#define NGX_MESH_SQLITE_WAL_WAIT    50      /* ms that writers wait for that */
+#define NGX_MESH_SQLITE_PAUSE  300      /* us, between tries of a lock */
 
 
-typedef enum {
-    NGX_MESH_SQLITE_BEGIN = 0,
-    NGX_MESH_SQLITE_BEGIN_WRITE,
-    NGX_MESH_SQLITE_COMMIT,
-    NGX_MESH_SQLITE_ROLLBACK,
-    NGX_MESH_SQLITE_META,
-    NGX_MESH_SQLITE_GET,
-    NGX_MESH_SQLITE_LIST,
-    NGX_MESH_SQLITE_COUNT = NGX_MESH_SQLITE_LIST + 2,
-    NGX_MESH_SQLITE_NEWER = NGX_MESH_SQLITE_COUNT + 2,
-    NGX_MESH_SQLITE_CHANGES = NGX_MESH_SQLITE_NEWER + 2,
-    NGX_MESH_SQLITE_PUT,
-    NGX_MESH_SQLITE_REMOVE,
-    NGX_MESH_SQLITE_LOG,
-    NGX_MESH_SQLITE_REVISION,
-    NGX_MESH_SQLITE_TRIM,
-    NGX_MESH_SQLITE_TRIMMED
-} ngx_mesh_sqlite_stmt_e;
-
-
-static ngx_int_t ngx_mesh_sqlite_failed(ngx_mesh_sqlite_t *db,
-    const char *what);
+static ngx_int_t ngx_mesh_sqlite_failed(ngx_mesh_sqlite_t *db);
 static ngx_mesh_store_error_e ngx_mesh_sqlite_error(ngx_mesh_sqlite_t *db);
 static int ngx_mesh_sqlite_busy(void *data, int n);
 static int ngx_mesh_sqlite_wal(void *data, sqlite3 *db, const char *name,
     int pages);
-static sqlite3_stmt *ngx_mesh_sqlite_stmt(ngx_mesh_sqlite_t *db,
-    ngx_uint_t n);
-static ngx_int_t ngx_mesh_sqlite_run(ngx_mesh_sqlite_t *db, ngx_uint_t n);
-static ngx_int_t ngx_mesh_sqlite_done(ngx_mesh_sqlite_t *db,
-    sqlite3_stmt *stmt, int rc);
-static void ngx_mesh_sqlite_bind(sqlite3_stmt *stmt, int n, ngx_str_t *value);
-static sqlite3_stmt *ngx_mesh_sqlite_range(ngx_mesh_sqlite_t *db,
-    ngx_uint_t n, ngx_str_t *prefix, ngx_str_t *after);
 static int ngx_mesh_sqlite_bind_after(sqlite3_stmt *stmt, ngx_str_t *after);
 static int ngx_mesh_sqlite_bind_bound(sqlite3_stmt *stmt, ngx_str_t *prefix,
     size_t len);
@@ -76,18 +43,6 @@ static ngx_int_t ngx_mesh_sqlite_entry(sqlite3_stmt *stmt, ngx_pool_t *pool,
 static ngx_int_t ngx_mesh_sqlite_column(sqlite3_stmt *stmt, int n,
     ngx_pool_t *pool, ngx_str_t *value);
 static ngx_int_t ngx_mesh_sqlite_no_memory(ngx_mesh_sqlite_t *db);
-static ngx_int_t ngx_mesh_sqlite_transact(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_write_t *write);
-static ngx_int_t ngx_mesh_sqlite_compare(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_compare_t *compare, uint64_t trimmed);
-static ngx_int_t ngx_mesh_sqlite_newer(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_compare_t *compare, uint64_t trimmed);
-static ngx_int_t ngx_mesh_sqlite_change(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_change_t *change, uint64_t revision);
-static ngx_int_t ngx_mesh_sqlite_set_revision(ngx_mesh_sqlite_t *db,
-    uint64_t revision);
-static ngx_int_t ngx_mesh_sqlite_set(ngx_mesh_sqlite_t *db, ngx_uint_t n,
-    uint64_t value);
 
 
 /* by ngx_mesh_sqlite_stmt_e; of a range there are two, the second without an
@@ -135,7 +90,7 @@ ngx_mesh_sqlite_open(ngx_mesh_sqlite_t *db, const char *path,
             |(create ? SQLITE_OPEN_CREATE : 0);
 
     if (sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK) {
-        (void) ngx_mesh_sqlite_failed(db, "open");
+        (void) ngx_mesh_sqlite_failed(db);
         ngx_mesh_sqlite_close(db);
         return NGX_ERROR;
     }
@@ -215,7 +170,7 @@ ngx_mesh_sqlite_wal(void *data, sqlite3 *sqlite, const char *name, int pages)
 
 
 static ngx_int_t
-ngx_mesh_sqlite_failed(ngx_mesh_sqlite_t *db, const char *what)
+ngx_mesh_sqlite_failed(ngx_mesh_sqlite_t *db)
 {
     u_char      *p, *last;
     ngx_err_t    err;
@@ -228,8 +183,7 @@ ngx_mesh_sqlite_failed(ngx_mesh_sqlite_t *db, const char *what)
 
     last = db->message + NGX_MESH_SQLITE_MESSAGE_LEN;
 
-    p = ngx_slprintf(db->message, last, "%s: %s (%d)", what,
-                     sqlite3_errmsg(db->db),
+    p = ngx_slprintf(db->message, last, "%s (%d)", sqlite3_errmsg(db->db),
                      sqlite3_extended_errcode(db->db));
 
     err = sqlite3_system_errno(db->db);
@@ -316,7 +270,7 @@ ngx_int_t
 ngx_mesh_sqlite_exec(ngx_mesh_sqlite_t *db, const char *sql)
 {
     if (sqlite3_exec(db->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return ngx_mesh_sqlite_failed(db, sql);
+        return ngx_mesh_sqlite_failed(db);
     }
 
     return NGX_OK;
@@ -335,7 +289,7 @@ ngx_mesh_sqlite_integer(ngx_mesh_sqlite_t *db, const char *sql,
     *value = 0;
 
     if (sqlite3_prepare_v2(db->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        return ngx_mesh_sqlite_failed(db, sql);
+        return ngx_mesh_sqlite_failed(db);
     }
 
     rc = sqlite3_step(stmt);
@@ -345,7 +299,7 @@ ngx_mesh_sqlite_integer(ngx_mesh_sqlite_t *db, const char *sql,
     }
 
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        (void) ngx_mesh_sqlite_failed(db, sql);
+        (void) ngx_mesh_sqlite_failed(db);
         (void) sqlite3_finalize(stmt);
         return NGX_ERROR;
     }
@@ -369,7 +323,7 @@ ngx_mesh_sqlite_moved(ngx_mesh_sqlite_t *db)
 }
 
 
-static sqlite3_stmt *
+sqlite3_stmt *
 ngx_mesh_sqlite_stmt(ngx_mesh_sqlite_t *db, ngx_uint_t n)
 {
     if (db->stmts[n] == NULL
@@ -377,7 +331,7 @@ ngx_mesh_sqlite_stmt(ngx_mesh_sqlite_t *db, ngx_uint_t n)
                               SQLITE_PREPARE_PERSISTENT, &db->stmts[n], NULL)
            != SQLITE_OK)
     {
-        (void) ngx_mesh_sqlite_failed(db, ngx_mesh_sqlite_sql[n]);
+        (void) ngx_mesh_sqlite_failed(db);
         return NULL;
     }
 
@@ -385,9 +339,7 @@ ngx_mesh_sqlite_stmt(ngx_mesh_sqlite_t *db, ngx_uint_t n)
 }
 
 
-/* ends a statement of which the last step returned "rc" */
-
-static ngx_int_t
+ngx_int_t
 ngx_mesh_sqlite_done(ngx_mesh_sqlite_t *db, sqlite3_stmt *stmt, int rc)
 {
     ngx_int_t  result;
@@ -395,7 +347,7 @@ ngx_mesh_sqlite_done(ngx_mesh_sqlite_t *db, sqlite3_stmt *stmt, int rc)
     result = NGX_OK;
 
     if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-        result = ngx_mesh_sqlite_failed(db, sqlite3_sql(stmt));
+        result = ngx_mesh_sqlite_failed(db);
     }
 
     (void) sqlite3_reset(stmt);
@@ -405,7 +357,7 @@ ngx_mesh_sqlite_done(ngx_mesh_sqlite_t *db, sqlite3_stmt *stmt, int rc)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_mesh_sqlite_run(ngx_mesh_sqlite_t *db, ngx_uint_t n)
 {
     sqlite3_stmt  *stmt;
@@ -503,7 +455,7 @@ ngx_mesh_sqlite_id(ngx_mesh_sqlite_t *db, u_char *id, size_t size)
     static const char  sql[] = "SELECT id FROM meta";
 
     if (sqlite3_prepare_v2(db->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        return ngx_mesh_sqlite_failed(db, sql);
+        return ngx_mesh_sqlite_failed(db);
     }
 
     rc = sqlite3_step(stmt);
@@ -513,7 +465,7 @@ ngx_mesh_sqlite_id(ngx_mesh_sqlite_t *db, u_char *id, size_t size)
     }
 
     if (rc != SQLITE_ROW) {
-        (void) ngx_mesh_sqlite_failed(db, sql);
+        (void) ngx_mesh_sqlite_failed(db);
         (void) sqlite3_finalize(stmt);
         return NGX_ERROR;
     }
@@ -526,7 +478,7 @@ ngx_mesh_sqlite_id(ngx_mesh_sqlite_t *db, u_char *id, size_t size)
 
 /* an empty value is no NULL */
 
-static void
+void
 ngx_mesh_sqlite_bind(sqlite3_stmt *stmt, int n, ngx_str_t *value)
 {
     (void) sqlite3_bind_blob64(stmt, n,
@@ -535,13 +487,9 @@ ngx_mesh_sqlite_bind(sqlite3_stmt *stmt, int n, ngx_str_t *value)
 }
 
 
-/*
- * The statement "n" or its sibling without an upper bound, for keys that begin
- * with "prefix" and come after "after" (or NULL).  A comparison of bytes, no
- * pattern, so that no byte is special.
- */
+/* a comparison of bytes and no pattern, so that no byte is special */
 
-static sqlite3_stmt *
+sqlite3_stmt *
 ngx_mesh_sqlite_range(ngx_mesh_sqlite_t *db, ngx_uint_t n, ngx_str_t *prefix,
     ngx_str_t *after)
 {
@@ -845,266 +793,4 @@ ngx_mesh_sqlite_changes(ngx_mesh_sqlite_t *db, uint64_t revision,
     }
 
     return ngx_mesh_sqlite_done(db, stmt, rc);
-}
-
-
-void
-ngx_mesh_sqlite_write(ngx_mesh_sqlite_t *db, ngx_mesh_store_write_t *write)
-{
-    write->error = NGX_MESH_STORE_FINE;
-    write->revision = 0;
-
-    /* what is written into a file that nobody will open again is lost */
-
-    if (ngx_mesh_sqlite_moved(db)) {
-        db->error = NGX_MESH_STORE_READ_ONLY;
-        (void) ngx_sprintf(db->message, "the file was moved or removed%Z");
-        write->rc = NGX_ERROR;
-
-    } else {
-        write->rc = ngx_mesh_sqlite_transact(db, write);
-    }
-
-    if (write->rc != NGX_OK) {
-        ngx_mesh_sqlite_end(db);
-    }
-
-    if (write->rc == NGX_ERROR) {
-        write->error = db->error;
-    }
-}
-
-
-static ngx_int_t
-ngx_mesh_sqlite_transact(ngx_mesh_sqlite_t *db, ngx_mesh_store_write_t *write)
-{
-    uint64_t                   trimmed;
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_mesh_store_change_t   *changes;
-    ngx_mesh_store_compare_t  *compares;
-
-    compares = write->compares.elts;
-    changes = write->changes.elts;
-
-    if (write->changes.nelts
-        && ngx_mesh_sqlite_run(db, NGX_MESH_SQLITE_BEGIN_WRITE) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_mesh_sqlite_begin(db, &write->revision, &trimmed) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < write->compares.nelts; i++) {
-        rc = ngx_mesh_sqlite_compare(db, &compares[i], trimmed);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (write->changes.nelts == 0) {
-        ngx_mesh_sqlite_end(db);
-        return NGX_OK;
-    }
-
-    write->revision++;
-
-    for (i = 0; i < write->changes.nelts; i++) {
-        if (ngx_mesh_sqlite_change(db, &changes[i], write->revision)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_mesh_sqlite_set_revision(db, write->revision) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_mesh_sqlite_run(db, NGX_MESH_SQLITE_COMMIT);
-}
-
-
-static ngx_int_t
-ngx_mesh_sqlite_compare(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_compare_t *compare, uint64_t trimmed)
-{
-    int            rc;
-    uint64_t       revision;
-    sqlite3_stmt  *stmt;
-
-    if (compare->prefix) {
-        return ngx_mesh_sqlite_newer(db, compare, trimmed);
-    }
-
-    stmt = ngx_mesh_sqlite_stmt(db, NGX_MESH_SQLITE_GET);
-
-    if (stmt == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_mesh_sqlite_bind(stmt, 1, &compare->key);
-
-    rc = sqlite3_step(stmt);
-    revision = (rc == SQLITE_ROW) ? sqlite3_column_int64(stmt, 2) : 0;
-
-    if (ngx_mesh_sqlite_done(db, stmt, rc) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return (revision == compare->revision) ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* the history of changes knows of removals too */
-
-static ngx_int_t
-ngx_mesh_sqlite_newer(ngx_mesh_sqlite_t *db,
-    ngx_mesh_store_compare_t *compare, uint64_t trimmed)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    if (compare->revision < trimmed) {
-        return NGX_DECLINED;
-    }
-
-    stmt = ngx_mesh_sqlite_range(db, NGX_MESH_SQLITE_NEWER, &compare->key,
-                                 NULL);
-    if (stmt == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) sqlite3_bind_int64(stmt, 3, compare->revision);
-
-    rc = sqlite3_step(stmt);
-
-    if (ngx_mesh_sqlite_done(db, stmt, rc) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return (rc == SQLITE_DONE) ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_mesh_sqlite_change(ngx_mesh_sqlite_t *db, ngx_mesh_store_change_t *change,
-    uint64_t revision)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = ngx_mesh_sqlite_stmt(db, change->remove ? NGX_MESH_SQLITE_REMOVE
-                                                   : NGX_MESH_SQLITE_PUT);
-    if (stmt == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_mesh_sqlite_bind(stmt, 1, &change->key);
-
-    if (!change->remove) {
-        ngx_mesh_sqlite_bind(stmt, 2, &change->value);
-        (void) sqlite3_bind_int64(stmt, 3, revision);
-    }
-
-    rc = sqlite3_step(stmt);
-
-    if (ngx_mesh_sqlite_done(db, stmt, rc) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (sqlite3_changes(db->db) == 0) {
-        /* there was nothing to remove */
-        return NGX_OK;
-    }
-
-    stmt = ngx_mesh_sqlite_stmt(db, NGX_MESH_SQLITE_LOG);
-
-    if (stmt == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) sqlite3_bind_int64(stmt, 1, revision);
-    ngx_mesh_sqlite_bind(stmt, 2, &change->key);
-
-    return ngx_mesh_sqlite_done(db, stmt, sqlite3_step(stmt));
-}
-
-
-static ngx_int_t
-ngx_mesh_sqlite_set_revision(ngx_mesh_sqlite_t *db, uint64_t revision)
-{
-    uint64_t  trimmed;
-
-    if (revision % NGX_MESH_SQLITE_TRIM_EVERY == 0
-        && revision > NGX_MESH_SQLITE_HISTORY)
-    {
-        trimmed = revision - NGX_MESH_SQLITE_HISTORY;
-
-        if (ngx_mesh_sqlite_set(db, NGX_MESH_SQLITE_TRIM, trimmed) != NGX_OK
-            || ngx_mesh_sqlite_set(db, NGX_MESH_SQLITE_TRIMMED, trimmed)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return ngx_mesh_sqlite_set(db, NGX_MESH_SQLITE_REVISION, revision);
-}
-
-
-static ngx_int_t
-ngx_mesh_sqlite_set(ngx_mesh_sqlite_t *db, ngx_uint_t n, uint64_t value)
-{
-    sqlite3_stmt  *stmt;
-
-    stmt = ngx_mesh_sqlite_stmt(db, n);
-
-    if (stmt == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) sqlite3_bind_int64(stmt, 1, value);
-
-    return ngx_mesh_sqlite_done(db, stmt, sqlite3_step(stmt));
-}
-
-
-/*
- * The usual checkpoint keeps no writer from going on.  As others write while
- * it works, the WAL may never be finished and grow: then it is begun anew,
- * which writers have to wait for.
- */
-
-void
-ngx_mesh_sqlite_checkpoint(ngx_mesh_sqlite_t *db)
-{
-    int         pages, done;
-    ngx_msec_t  wait;
-
-    if (db->db == NULL) {
-        return;
-    }
-
-    db->pages = 0;
-
-    if (sqlite3_wal_checkpoint_v2(db->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                  &pages, &done)
-        != SQLITE_OK)
-    {
-        return;
-    }
-
-    if (pages > NGX_MESH_SQLITE_WAL_LARGE * NGX_MESH_SQLITE_CHECKPOINT) {
-        wait = db->wait;
-        db->wait = NGX_MESH_SQLITE_WAL_WAIT;
-
-        (void) sqlite3_wal_checkpoint_v2(db->db, NULL,
-                                         SQLITE_CHECKPOINT_RESTART, NULL,
-                                         NULL);
-        db->wait = wait;
-    }
 }

@@ -40,6 +40,7 @@ static ngx_int_t ngx_mesh_sqlite_identify(ngx_mesh_sqlite_prepare_t *pr,
     ngx_mesh_sqlite_t *db, int64_t *version);
 static ngx_int_t ngx_mesh_sqlite_sound(ngx_mesh_sqlite_prepare_t *pr,
     ngx_mesh_sqlite_t *db);
+static void ngx_mesh_sqlite_finding(ngx_mesh_sqlite_t *db, const u_char *text);
 static ngx_int_t ngx_mesh_sqlite_migrate(ngx_mesh_sqlite_prepare_t *pr,
     ngx_mesh_sqlite_t *db, ngx_mesh_sqlite_schema_t *schema, int64_t version);
 static ngx_int_t ngx_mesh_sqlite_step(ngx_mesh_sqlite_t *db, const char *sql,
@@ -417,9 +418,7 @@ ngx_mesh_sqlite_sound(ngx_mesh_sqlite_prepare_t *pr, ngx_mesh_sqlite_t *db)
 
     rc = sqlite3_prepare_v2(db->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
 
-    db->error = NGX_MESH_STORE_CORRUPT;
-    (void) ngx_cpystrn(db->message, (u_char *) sqlite3_errmsg(db->db),
-                       NGX_MESH_SQLITE_MESSAGE_LEN);
+    ngx_mesh_sqlite_finding(db, (const u_char *) sqlite3_errmsg(db->db));
 
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(stmt);
@@ -430,9 +429,7 @@ ngx_mesh_sqlite_sound(ngx_mesh_sqlite_prepare_t *pr, ngx_mesh_sqlite_t *db)
             db->error = NGX_MESH_STORE_FINE;
 
         } else if (rc == SQLITE_ROW) {
-            (void) ngx_cpystrn(db->message,
-                               (u_char *) sqlite3_column_text(stmt, 0),
-                               NGX_MESH_SQLITE_MESSAGE_LEN);
+            ngx_mesh_sqlite_finding(db, sqlite3_column_text(stmt, 0));
         }
 
         (void) sqlite3_finalize(stmt);
@@ -443,6 +440,26 @@ ngx_mesh_sqlite_sound(ngx_mesh_sqlite_prepare_t *pr, ngx_mesh_sqlite_t *db)
     }
 
     return NGX_OK;
+}
+
+
+/* the text has lines */
+
+static void
+ngx_mesh_sqlite_finding(ngx_mesh_sqlite_t *db, const u_char *text)
+{
+    u_char  *p;
+
+    db->error = NGX_MESH_STORE_CORRUPT;
+
+    (void) ngx_cpystrn(db->message, (u_char *) text,
+                       NGX_MESH_SQLITE_MESSAGE_LEN);
+
+    for (p = db->message; *p; p++) {
+        if (*p == '\n') {
+            *p = ' ';
+        }
+    }
 }
 
 

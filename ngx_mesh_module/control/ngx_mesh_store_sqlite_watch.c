@@ -239,7 +239,7 @@ ngx_mesh_store_sqlite_check(ngx_mesh_store_sqlite_t *ss)
             ngx_mesh_store_sqlite_state(ss, &store->shared->write_error,
                                         NGX_MESH_STORE_READ_ONLY,
                                         (u_char *) "the file was moved or "
-                                        "removed, restart nginx");
+                                        "removed");
         }
 
         ngx_mesh_store_sqlite_notify(store, sn->revision);
