@@ -1,9 +1,9 @@
 """The clients of the Ordering application.
 
-    load.py PORT CLIENTS RATE
+    load.py ADDRESS PORT CLIENTS RATE
 
 CLIENTS connections, kept alive, send RATE requests a second in sum to
-127.0.0.1:PORT.  For each a line on the standard output, with times of
+ADDRESS:PORT.  For each a line on the standard output, with times of
 CLOCK_MONOTONIC in seconds:
 
     START END VERSION           answered, by this version of the inventory
@@ -41,7 +41,7 @@ async def exchange(reader, writer):
     return json.loads(body)[-1], keep
 
 
-async def client(port, period, delay):
+async def client(address, period, delay):
     writer = None
     due = time.monotonic() + delay
     while True:
@@ -51,8 +51,7 @@ async def client(port, period, delay):
         start = time.monotonic()
         try:
             if writer is None:
-                reader, writer = await asyncio.open_connection("127.0.0.1",
-                                                               port)
+                reader, writer = await asyncio.open_connection(*address)
             result, keep = await asyncio.wait_for(exchange(reader, writer), 20)
         except (OSError, EOFError, asyncio.TimeoutError, ValueError) as error:
             result, keep = f"! {error!r}", False
@@ -70,9 +69,11 @@ async def flush():
 
 
 async def main():
-    port, clients, rate = (int(arg) for arg in sys.argv[1:])
+    host, *numbers = sys.argv[1:]
+    port, clients, rate = (int(n) for n in numbers)
     period = clients / rate
-    await asyncio.gather(flush(), *(client(port, period, period * i / clients)
+    await asyncio.gather(flush(), *(client((host, port), period,
+                                           period * i / clients)
                                     for i in range(clients)))
 
 

@@ -1,10 +1,13 @@
 """The Ordering application in the mesh: four services on loopback, a sidecar
-for each, and the mesh document that all sidecars read.
+for each, and the control plane that all sidecars follow.
 
     clients -> ui -> order -> inventory-v1 | inventory-v2
 
 Each arrow goes through two sidecars: out of the egress listener of the caller's
 and into the ingress listener of the other one's.
+
+Each service has an address of its own, as a task has: the sidecar's ingress
+listener is at that address and the service at 127.0.0.1, on the same port.
 """
 
 import ctypes
@@ -18,12 +21,19 @@ import subprocess
 import sys
 import time
 
+from appmesh import Api, has_aws
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 NODES = ("ui", "order", "inventory-v1", "inventory-v2")
 VERSIONS = NODES[2:]
-PORTS = ("app", "ingress", "egress", "admin")
+PORTS = ("app", "egress", "admin")
+ADDRESSES = {node: f"127.0.1.{n}" for n, node in enumerate(NODES, 1)}
+
+# what the weights are changed of
+ROUTE = {"meshName": "ordering", "virtualRouterName": "inventory",
+         "routeName": "all"}
 
 # whom a service asks: virtual service and path
 ASKS = {
@@ -36,25 +46,27 @@ class DemoError(Exception):
     """Something that the reader of the terminal has to know."""
 
 
-def is_free(port):
+def is_free(port, address="127.0.0.1"):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            s.bind(("127.0.0.1", port))
+            s.bind((address, port))
         except OSError:
             return False
     return True
 
 
 def free_ports():
-    """{node: {use: port}}, in a row, below the ports of outgoing connections."""
+    """{node: {use: port}} and the control plane's port, in a row, below the
+    ports of outgoing connections."""
     n = len(NODES) * len(PORTS)
     for base in range(18000, 32000, 100):
-        if all(is_free(base + i) for i in range(n)):
-            ports = iter(range(base, base + n))
-            return {node: {use: next(ports) for use in PORTS}
-                    for node in NODES}
-    raise DemoError("found no 16 free ports in a row")
+        if all(is_free(base + i, address) for i in range(n + 1)
+               for address in ("127.0.0.1", *ADDRESSES.values())):
+            ports = iter(range(base + 1, base + 1 + n))
+            return base, {node: {use: next(ports) for use in PORTS}
+                          for node in NODES}
+    raise DemoError(f"found no {n + 1} free ports in a row")
 
 
 def die_with_parent():
@@ -63,53 +75,66 @@ def die_with_parent():
 
 
 class Ordering:
-    def __init__(self, directory, workers, interval):
+    def __init__(self, directory, workers):
         self.directory = directory
         self.workers = workers
-        self.interval = interval
-        self.ports = free_ports()
-        self.document = directory / "mesh.json"
+        self.port, self.ports = free_ports()
         self.log = directory / "order-access.log"
+        self.api_log = directory / "control-plane-access.log"
         self.processes = {}
-        self.version = 0
-
-    # the mesh document
-
-    def write_document(self, weights):
-        """Puts a new document in the old one's place at once; returns the
-        moment before and the new version."""
+        self.api = Api(f"http://127.0.0.1:{self.port}", has_aws())
         with open(ROOT / "conf/examples/ordering.json") as f:
-            document = json.load(f)
+            self.example = json.load(f)
+        self.spec = self.example["routes"][0]["spec"]
 
-        self.version += 1
-        document["version"] = str(self.version)
-        for node in document["virtualNodes"]:
-            port = self.ports[node["virtualNodeName"]]["app"]
-            node["spec"]["listeners"][0]["portMapping"]["port"] = port
-        document["endpoints"] = {
-            node: [{"ip": "127.0.0.1", "port": ports["ingress"]}]
-            for node, ports in self.ports.items()}
-        action = document["routes"][0]["spec"]["httpRoute"]["action"]
+    # the mesh
+
+    def resources(self):
+        """(operation, members) of what the mesh consists of: nothing before
+        what it refers to."""
+        example = self.example
+        mesh = example["mesh"]
+        yield "create-mesh", mesh
+        name = {"meshName": mesh["meshName"]}
+
+        for node in example["virtualNodes"]:
+            spec = node["spec"]
+            which = node["virtualNodeName"]
+            spec["listeners"][0]["portMapping"]["port"] = \
+                self.ports[which]["app"]
+            spec["serviceDiscovery"]["dns"]["hostname"] = ADDRESSES[which]
+            if which == "ui":
+                # so that the routes concern two of the sidecars
+                spec["backends"].append({"virtualService": {
+                    "virtualServiceName": "inventory.ordering.local"}})
+            yield "create-virtual-node", {**name, **node}
+
+        for kind, operation in (
+                ("virtualRouters", "create-virtual-router"),
+                ("routes", "create-route"),
+                ("virtualServices", "create-virtual-service")):
+            for resource in example[kind]:
+                yield operation, {**name, **resource}
+
+    def weigh(self, weights):
+        """Members of the update-route that sets the weights."""
+        action = self.spec["httpRoute"]["action"]
         action["weightedTargets"] = [
-            {"virtualNode": node, "weight": weights[node]}
-            for node in VERSIONS]
-
-        new = self.document.with_suffix(".new")
-        new.write_text(json.dumps(document, indent=4) + "\n")
-        before = time.monotonic()
-        new.rename(self.document)
-        return before, str(self.version)
+            {"virtualNode": node, "weight": weight}
+            for node, weight in weights.items()]
+        return {**ROUTE, "spec": self.spec}
 
     def read_weights(self):
-        """{node: weight} as the file has it, or None while it is edited."""
-        try:
-            document = json.loads(self.document.read_text())
-            route = document["routes"][0]["spec"]["httpRoute"]
-            weights = {target["virtualNode"]: target["weight"]
-                       for target in route["action"]["weightedTargets"]}
-            return {node: weights.get(node, 0) for node in VERSIONS}
-        except (OSError, ValueError, LookupError, TypeError):
+        """{node: weight} as the control plane has it, None without answer."""
+        status, body, _ = self.get(
+            self.port, "/v20190125/meshes/{meshName}/virtualRouter/"
+            "{virtualRouterName}/routes/{routeName}".format(**ROUTE))
+        if status != 200:
             return None
+        route = json.loads(body)["spec"]["httpRoute"]
+        weights = {target["virtualNode"]: target["weight"]
+                   for target in route["action"]["weightedTargets"]}
+        return {node: weights.get(node, 0) for node in VERSIONS}
 
     # processes
 
@@ -128,17 +153,32 @@ class Ordering:
             command += [str(self.ports[node]["egress"]), *ASKS[node]]
         self.start(node, command)
 
+    def start_control_plane(self):
+        self.start("control-plane", [
+            "util/mesh", "control-plane",
+            "--listen", f"127.0.0.1:{self.port}",
+            "--data", str(self.directory / "control-plane"),
+            "--run-dir", str(self.directory / "control-plane-run"),
+            "--workers", str(self.workers),
+            "--access-log", str(self.api_log)])
+        self.wait_for("the control plane", "control-plane",
+                      lambda: self.get(self.port, "/ready")[0] == 200)
+
+    def kill_control_plane(self):
+        """All of its processes at once, without a chance to end well."""
+        process = self.processes.pop("control-plane")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def start_sidecar(self, node):
-        at = {use: f"127.0.0.1:{port}"
-              for use, port in self.ports[node].items()}
+        ports = self.ports[node]
         self.start(f"{node}-sidecar", [
             "util/mesh", "sidecar",
             "--resource", f"mesh/ordering/virtualNode/{node}",
-            "--control-plane", f"file:{self.document}",
-            "--interval", self.interval,
-            "--egress", at["egress"],
-            "--ingress", at["ingress"],
-            "--admin", at["admin"],
+            "--control-plane", self.api.url,
+            "--egress", f"127.0.0.1:{ports['egress']}",
+            "--ingress", f"{ADDRESSES[node]}:{ports['app']}",
+            "--admin", f"127.0.0.1:{ports['admin']}",
             "--run-dir", str(self.directory / f"{node}-sidecar"),
             "--state", str(self.directory / f"{node}-state"),
             "--workers", str(self.workers),
@@ -146,26 +186,27 @@ class Ordering:
 
     def start_load(self, clients, rate):
         return self.start("load", [
-            sys.executable, str(HERE / "load.py"),
-            str(self.ports["ui"]["ingress"]), str(clients), str(rate)],
+            sys.executable, str(HERE / "load.py"), ADDRESSES["ui"],
+            str(self.ports["ui"]["app"]), str(clients), str(rate)],
             stdout=subprocess.PIPE, text=True).stdout
 
     def start_all(self):
         for node in NODES:
             self.start_service(node)
             self.start_sidecar(node)
-
-        deadline = time.monotonic() + 15
         for node in NODES:
-            while self.admin(node, "/ready")[0] != 200:
-                self.check_alive()
-                if time.monotonic() > deadline:
-                    raise DemoError(f"the sidecar of {node} does not get "
-                                    + "ready" + self.tail(f"{node}-sidecar"))
-                time.sleep(0.02)
-            while is_free(self.ports[node]["app"]):
-                self.check_alive()
-                time.sleep(0.02)
+            self.wait_for(f"the sidecar of {node}", f"{node}-sidecar",
+                          lambda: self.admin(node, "/ready")[0] == 200)
+            self.wait_for(node, node,
+                          lambda: not is_free(self.ports[node]["app"]))
+
+    def wait_for(self, what, name, ready):
+        deadline = time.monotonic() + 15
+        while not ready():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise DemoError(f"{what} does not get ready{self.tail(name)}")
+            time.sleep(0.02)
 
     def tail(self, name):
         lines = (self.directory / f"{name}.log").read_text().splitlines()
@@ -181,12 +222,14 @@ class Ordering:
         """Ends what was started here, callers before those they call."""
         order = ["load"] + [name for node in NODES
                             for name in (f"{node}-sidecar", node)]
+        order.append("control-plane")
         for name in order:
             process = self.processes.get(name)
             if process is None or process.poll() is not None:
                 continue
-            process.send_signal(signal.SIGQUIT if name.endswith("-sidecar")
-                                else signal.SIGTERM)
+            process.send_signal(
+                signal.SIGQUIT if name.endswith(("-sidecar", "-plane"))
+                else signal.SIGTERM)
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:
@@ -194,20 +237,30 @@ class Ordering:
                 process.wait()
         self.processes.clear()
 
-    # what the sidecars say
+    # what the control plane and the sidecars say
 
-    def admin(self, node, path):
-        """(status, body), or (None, None) where there is no answer."""
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.ports[node]["admin"], timeout=2)
+    def get(self, port, path):
+        """(status, body, headers), or None thrice where there is no answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, response.read(), response.headers
         except (OSError, http.client.HTTPException):
-            return None, None
+            return None, None, None
         finally:
             connection.close()
+
+    def admin(self, node, path):
+        return self.get(self.ports[node]["admin"], path)[:2]
+
+    def document_version(self, node):
+        """The version that the control plane has for a sidecar."""
+        status, _, headers = self.get(
+            self.port, f"/mesh/v1/meshes/ordering/virtualNodes/{node}/document")
+        if status != 200:
+            raise DemoError(f"no document for {node}: status {status}")
+        return headers["ETag"].strip('"')
 
     def config(self, node):
         """What a sidecar says about its document, {} if it says nothing."""
@@ -235,31 +288,68 @@ class Ordering:
             pass
         return total
 
+    def all_wait(self):
+        """Whether each sidecar waits at the control plane for changes."""
+        status, body, _ = self.get(self.port,
+                                   "/mesh/v1/meshes/ordering/proxies")
+        proxies = json.loads(body)["proxies"] if status == 200 else []
+        return {proxy["resource"].split("/")[-1] for proxy in proxies
+                if proxy["waiting"]} >= set(NODES)
+
     # a change, measured
 
     def change(self, weights):
-        """Writes the weights and waits until they are in force.  Returns
-        {node: seconds until its sidecar had it}, seconds until the first
-        request that was routed by it, and the moment it was in force."""
-        offset = self.log.stat().st_size
-        before, version = self.write_document(weights)
+        """Has the API change the weights and waits until they are in force.
+        Returns {node: seconds until its sidecar had it} of the nodes whose
+        document they are in, seconds until the first request that was routed
+        by them, both from the API's answer; and the moment (monotonic) it was
+        in force."""
         had, first = {}, None
+        was = {node: self.config_version(node) for node in NODES}
+        offset = self.log.stat().st_size
+        answered, process = self.update(weights)
+        deadline = answered + 10
+        concerned = None
 
-        while len(had) < len(NODES) or first is None:
+        while concerned is None or first is None or set(had) < concerned:
             for node in NODES:
-                if node not in had and self.config_version(node) == version:
-                    had[node] = time.monotonic() - before
-            if first is None and self.routed_by(version, offset):
-                first = time.monotonic() - before
-            if time.monotonic() - before > 10:
-                missing = [node for node in NODES if node not in had]
-                raise DemoError(
-                    f"version {version} is not in force after 10 s: "
-                    + (f"not in the sidecar of {', '.join(missing)}" if missing
-                       else "no request was routed by it"))
-            time.sleep(0.002)
+                if node not in had and self.config_version(node) != was[node]:
+                    had[node] = time.time() - answered
+            if concerned is None and had:
+                now = {node: self.document_version(node) for node in NODES}
+                concerned = {node for node in NODES if now[node] != was[node]}
+            if first is None and "order" in had \
+                    and self.routed_by(self.config_version("order"), offset):
+                first = time.time() - answered
+            if time.time() > deadline:
+                raise DemoError("the change is not in force after 10 s: it is "
+                                f"in {sorted(had)} of {concerned}")
+            time.sleep(0.001)
 
-        return had, first, before + max(had.values())
+        in_force = time.monotonic() - time.time() + answered + max(had.values())
+        self.api.finish(process)
+        for node in concerned:
+            if self.config_version(node) != now[node]:
+                raise DemoError(f"{node} has another document than it should")
+        return had, first, in_force
+
+    def update(self, weights):
+        """Runs update-route; returns when the API answered, from the log of
+        the control plane as the client takes a while to end, and the client."""
+        with open(self.api_log) as log:
+            log.seek(0, os.SEEK_END)
+            process = self.api.start("update-route", **self.weigh(weights))
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                for line in log:
+                    if '"PUT /v20190125/meshes/ordering/virtualRouter/' in line:
+                        return float(line.split()[1]), process
+                if process.poll() not in (None, 0):
+                    break
+                time.sleep(0.001)
+        process.kill() if process.poll() is None else None
+        self.api.finish(process)
+        raise DemoError("the control plane did not log the call")
 
     def routed_by(self, version, offset):
         """Whether order's sidecar logged a request decided by this version."""

@@ -6,7 +6,7 @@ import sys
 import textwrap
 import time
 
-from ordering import NODES, VERSIONS
+from ordering import ADDRESSES, NODES, VERSIONS
 
 HOME = "\x1b[H"
 CLEAR, CLEAR_REST, CLEAR_BELOW = "\x1b[2J", "\x1b[K", "\x1b[J"
@@ -17,10 +17,10 @@ COLOURS = {"inventory-v1": "\x1b[36m", "inventory-v2": "\x1b[33m",
            "dim": "\x1b[2m"}
 
 
-def arrow(a, b):
+def arrow(*weights):
     """A change of weights in words: "90/10 -> 50/50"."""
     return " -> ".join("/".join(str(w[v]) for v in VERSIONS)
-                       for w in (a, b) if w is not None)
+                       for w in weights if w is not None)
 
 
 class Screen:
@@ -77,7 +77,10 @@ class Screen:
         return (f"{self.elapsed()}  {split}  {rate:.0f} requests/s  "
                 f"p50 {p50 * 1e3:.1f} ms  p99 {p99 * 1e3:.1f} ms  "
                 f"{state.failed} failed  config "
-                + "/".join(str(state.versions.get(n)) for n in NODES))
+                + "/".join(self.version(state, n) for n in NODES))
+
+    def version(self, state, node):
+        return (state.versions.get(node) or "-")[:8]
 
     def elapsed(self):
         seconds = int(time.monotonic() - self.begun)
@@ -105,9 +108,10 @@ class Screen:
         ]
         for node in NODES:
             ports = state.ports[node]
-            lines.append(f"{node:<16}{state.versions.get(node) or '-':<16}"
+            lines.append(f"{node:<16}{self.version(state, node):<16}"
                          f"{state.memory.get(node, 0) / 1e6:4.1f} MB     "
-                         f"{ports['ingress']} -> {ports['app']}")
+                         f"{ADDRESSES[node]}:{ports['app']} -> "
+                         f"127.0.0.1:{ports['app']}")
         return lines + [""]
 
     def branch(self, state, version):
