@@ -64,8 +64,8 @@ mesh_unit_store_query(mesh_unit_store_t *us, const char *sql)
 static void
 mesh_unit_store_migrations(ngx_mesh_unit_t *u)
 {
-    mesh_unit_store_t          us;
     ngx_file_info_t            fi;
+    mesh_unit_store_t          us;
     ngx_mesh_sqlite_schema_t   schema;
 
     static const char  *steps[] = {

@@ -383,8 +383,8 @@ static void
 mesh_unit_view_later(ngx_mesh_unit_t *u)
 {
     ngx_uint_t                   n;
-    mesh_unit_later_t            later;
     ngx_mesh_store_t             store;
+    mesh_unit_later_t            later;
     mesh_unit_later_op_t         op;
     ngx_mesh_store_write_t      *write;
     ngx_mesh_store_compare_t    *compares;
