@@ -19,8 +19,9 @@
 #include "ngx_http_mesh_control.h"
 
 
-/* JSON values in a body */
+/* of a body: values, and how deep they are nested; specs are below 20 */
 #define NGX_HTTP_MESH_CONTROL_NODES  65536
+#define NGX_HTTP_MESH_CONTROL_DEPTH  32
 
 
 static ngx_int_t ngx_http_mesh_control_read_body(
@@ -87,7 +88,7 @@ ngx_http_mesh_control_read_body(ngx_http_mesh_control_ctx_t *ctx)
 
     ngx_memzero(&limits, sizeof(ngx_mesh_json_limits_t));
 
-    limits.depth = NGX_MESH_JSON_MAX_DEPTH;
+    limits.depth = NGX_HTTP_MESH_CONTROL_DEPTH;
     limits.nodes = NGX_HTTP_MESH_CONTROL_NODES;
 
     ctx->input = ngx_mesh_json_parse(pool, &limits, &ctx->body, &error);

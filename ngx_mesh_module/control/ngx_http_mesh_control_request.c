@@ -454,6 +454,11 @@ ngx_http_mesh_control_body_error(ngx_http_mesh_control_ctx_t *ctx,
 
     r = ctx->request;
 
+    if (r->connection->error) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
     switch (rc) {
 
     case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:

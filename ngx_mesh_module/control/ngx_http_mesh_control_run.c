@@ -219,6 +219,14 @@ ngx_http_mesh_control_written(ngx_http_mesh_control_ctx_t *ctx)
         return NGX_OK;
 
     default:
+
+        if (ctx->write->error == NGX_MESH_STORE_FAILED) {
+            return ngx_http_mesh_control_error(ctx, &ngx_mesh_error_internal,
+                                               "The store failed, the change "
+                                               "may or may not have been "
+                                               "made");
+        }
+
         ngx_http_mesh_control_store_error(ctx, ctx->write->error);
         return NGX_DECLINED;
     }

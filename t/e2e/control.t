@@ -261,6 +261,7 @@ BAD_JSON = (
     ('not UTF-8', b'{"meshName":"\xff"}', ''),
     ('not UTF-8 in a name', b'{"\xc3":1}', ''),
     ('UTF-16', '{}'.encode('utf-16'), ''),
+    ('33 levels', '{"x":' + 32 * '[' + 32 * ']' + '}', ''),
     ('deep', '{"spec":' + 500 * '[', ''),
     ('deep, ended', '{"spec":' + 500 * '[' + 500 * ']' + '}', ''),
     ('deep objects', 500 * '{"spec":', ''),
@@ -281,6 +282,9 @@ def bodies():
                and r.message and at in r.message, 'refused: ' + name, r[0],
                r[2])
 
+    r = cp.put(uri('meshes'), '{"meshName":"deep","x":' + 31 * '[' + 31 * ']'
+               + '}')
+    tap.same(r.status, 200, '32 levels may be')
     r = cp.put(uri('meshes'))
     tap.ok(r.status == 400 and "'meshName'" in r.message,
            'no body is one without members', r)
