@@ -33,6 +33,10 @@ static ngx_int_t ngx_mesh_check_forward(ngx_mesh_check_t *check,
     ngx_mesh_json_t *spec);
 static ngx_int_t ngx_mesh_check_back(ngx_mesh_check_t *check,
     ngx_mesh_json_t *spec, ngx_mesh_json_t *old);
+static ngx_int_t ngx_mesh_check_back_listeners(ngx_mesh_check_t *check,
+    ngx_mesh_json_t *spec);
+static ngx_int_t ngx_mesh_check_back_service(ngx_mesh_check_t *check,
+    ngx_mesh_json_t *spec, ngx_mesh_json_t *old);
 
 static ngx_int_t ngx_mesh_check_route(ngx_mesh_check_t *check,
     ngx_mesh_json_t *spec);
@@ -164,68 +168,84 @@ static ngx_int_t
 ngx_mesh_check_back(ngx_mesh_check_t *check, ngx_mesh_json_t *spec,
     ngx_mesh_json_t *old)
 {
-    ngx_int_t         rc;
-    ngx_mesh_kind_e   kind;
-    ngx_mesh_json_t  *provider;
+    switch (check->id->kind->kind) {
 
-    kind = check->id->kind->kind;
-
-    switch (kind) {
+    case NGX_MESH_KIND_VIRTUAL_SERVICE:
+        return ngx_mesh_check_back_service(check, spec, old);
 
     case NGX_MESH_KIND_VIRTUAL_NODE:
     case NGX_MESH_KIND_VIRTUAL_ROUTER:
-
-        if (ngx_mesh_check_same_listeners(spec, old)) {
-            return NGX_OK;
-        }
-
-        if (kind == NGX_MESH_KIND_VIRTUAL_NODE) {
-            rc = ngx_mesh_check_each_referrer(check, check->id, spec,
-                              NGX_MESH_KIND_ROUTE, ngx_mesh_check_targeted);
-        } else {
-            rc = ngx_mesh_check_each_child(check, spec, NGX_MESH_KIND_ROUTE,
-                                           ngx_mesh_check_owned);
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_mesh_check_each_referrer(check, check->id, spec,
-                      NGX_MESH_KIND_VIRTUAL_SERVICE, ngx_mesh_check_provided);
-
-    case NGX_MESH_KIND_VIRTUAL_SERVICE:
-
-        if (ngx_mesh_check_same_string(spec, old,
-                                      "provider.virtualNode.virtualNodeName")
-            && ngx_mesh_check_same_string(spec, old,
-                                  "provider.virtualRouter.virtualRouterName"))
-        {
-            return NGX_OK;
-        }
-
-        rc = ngx_mesh_check_provider(check, spec, &provider);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_mesh_check_each_referrer(check, check->id, provider,
-                                            NGX_MESH_KIND_GATEWAY_ROUTE,
-                                            ngx_mesh_check_gateway_targeted);
-
     case NGX_MESH_KIND_VIRTUAL_GATEWAY:
 
         if (ngx_mesh_check_same_listeners(spec, old)) {
             return NGX_OK;
         }
 
-        return ngx_mesh_check_each_child(check, spec,
-                                         NGX_MESH_KIND_GATEWAY_ROUTE,
-                                         ngx_mesh_check_owned);
+        return ngx_mesh_check_back_listeners(check, spec);
 
     default:
         return NGX_OK;
     }
+}
+
+
+static ngx_int_t
+ngx_mesh_check_back_listeners(ngx_mesh_check_t *check, ngx_mesh_json_t *spec)
+{
+    ngx_int_t        rc;
+    ngx_mesh_kind_e  kind;
+
+    kind = check->id->kind->kind;
+
+    if (kind == NGX_MESH_KIND_VIRTUAL_GATEWAY) {
+        return ngx_mesh_check_each_child(check, spec,
+                                         NGX_MESH_KIND_GATEWAY_ROUTE,
+                                         ngx_mesh_check_owned);
+    }
+
+    if (kind == NGX_MESH_KIND_VIRTUAL_ROUTER) {
+        rc = ngx_mesh_check_each_child(check, spec, NGX_MESH_KIND_ROUTE,
+                                       ngx_mesh_check_owned);
+
+    } else {
+        rc = ngx_mesh_check_each_referrer(check, check->id, spec,
+                                          NGX_MESH_KIND_ROUTE,
+                                          ngx_mesh_check_targeted);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_mesh_check_each_referrer(check, check->id, spec,
+                                        NGX_MESH_KIND_VIRTUAL_SERVICE,
+                                        ngx_mesh_check_provided);
+}
+
+
+static ngx_int_t
+ngx_mesh_check_back_service(ngx_mesh_check_t *check, ngx_mesh_json_t *spec,
+    ngx_mesh_json_t *old)
+{
+    ngx_int_t         rc;
+    ngx_mesh_json_t  *provider;
+
+    if (ngx_mesh_check_same_string(spec, old,
+                                   "provider.virtualNode.virtualNodeName")
+        && ngx_mesh_check_same_string(spec, old,
+                                  "provider.virtualRouter.virtualRouterName"))
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_mesh_check_provider(check, spec, &provider);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_mesh_check_each_referrer(check, check->id, provider,
+                                        NGX_MESH_KIND_GATEWAY_ROUTE,
+                                        ngx_mesh_check_gateway_targeted);
 }
 
 
