@@ -4,16 +4,14 @@
  */
 
 /*
- * The agent: from the source to the shared document.
+ * The agent: from what a source found to the shared document.
  *
- * In worker 0 one cancelable timer drives everything, one thing at a time:
- * look at the source (in a thread), validate a new content (in slices between
- * other events), publish or refuse it, write the last-known-good file (in a
- * thread).  Whoever ends a thing sets the timer again.
+ * In the worker that has the lease one cancelable timer drives everything, one
+ * thing at a time: validate a new content (in slices between other events),
+ * publish or refuse it, write the last-known-good file (in a thread), look at
+ * the source again.  A second timer renews the lease, or waits for it.
  *
- * A content is known by its SHA-256, not by the version it gives itself.  One
- * that is no valid document is refused once the file has been left alone for
- * an interval: before that it may be half of what somebody is writing.
+ * A content is known by its SHA-256, not by the version it gives itself.
  */
 
 
@@ -25,62 +23,27 @@
 #endif
 
 #include "ngx_mesh_agent.h"
-#include "ngx_mesh_file.h"
-#include "ngx_mesh_snapshot.h"
-#include "ngx_mesh_state.h"
+#include "ngx_mesh_agent_source.h"
 
 
 #define NGX_MESH_AGENT_UNITS       16       /* of a document, in a step */
 #define NGX_MESH_AGENT_SLICE_NS    150000   /* of steps, between other events */
-#define NGX_MESH_AGENT_SOON        1        /* ms */
 #define NGX_MESH_AGENT_SETTLE      100      /* ms, at least */
 #define NGX_MESH_AGENT_RETRY       60000    /* ms, writing the state file */
 
-
-typedef struct {
-    void                    *ident[4];
-
-    ngx_mesh_conf_t         *mcf;
-    ngx_mesh_agent_conf_t   *acf;
-    ngx_cycle_t             *cycle;
-
-    ngx_event_t              timer;
-#if (NGX_THREADS)
-    ngx_thread_pool_t       *threads;
-    ngx_thread_task_t       *task;
-#endif
-
-    /* of the thread while a task runs */
-    ngx_mesh_file_t          file;
-    ngx_mesh_state_t         state;
-    ngx_uint_t               saving;    /* the task is to write "state" */
-
-    /* what is being validated */
-    ngx_mesh_loader_t       *loader;
-    ngx_str_t                text;
-
-    /* the shared document whose digest is "digest" */
-    ngx_atomic_uint_t        seq;
-    u_char                   digest[NGX_MESH_DIGEST_LEN];
-
-    /* the content that was refused last, and the one in doubt */
-    u_char                   refused[NGX_MESH_DIGEST_LEN];
-    u_char                   doubted[NGX_MESH_DIGEST_LEN];
-    ngx_mesh_file_id_t       large;
-
-    u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
-    u_char                   state_error[NGX_MESH_STATE_ERROR_LEN];
-    u_char                   version[NGX_MESH_SHM_VERSION_LEN];
-    ngx_msec_t               save_at;
-
-    unsigned                 agent:1;       /* worker 0, which logs */
-    unsigned                 unsaved:1;
-    unsigned                 source_failed:1;
-} ngx_mesh_agent_t;
+/* ms between looks at the lease: the holder's, worker 0's, the others' */
+#define NGX_MESH_AGENT_BEAT        1000
+#define NGX_MESH_AGENT_WAIT_FIRST  50
+#define NGX_MESH_AGENT_WAIT        500
 
 
 static void ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag);
+static void ngx_mesh_agent_lease_handler(ngx_event_t *ev);
+static void ngx_mesh_agent_take(ngx_mesh_agent_t *ag);
+static void ngx_mesh_agent_yield(ngx_mesh_agent_t *ag);
+static void ngx_mesh_agent_create_task(ngx_mesh_agent_t *ag);
+static void ngx_mesh_agent_next(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_timer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_mesh_agent_slice(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_post(ngx_mesh_agent_t *ag);
@@ -89,29 +52,24 @@ static void ngx_mesh_agent_done(ngx_mesh_agent_t *ag);
 #if (NGX_THREADS)
 static void ngx_mesh_agent_done_handler(ngx_event_t *ev);
 #endif
-static ngx_int_t ngx_mesh_agent_consider(ngx_mesh_agent_t *ag);
-static ngx_int_t ngx_mesh_agent_compare(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_follow(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_source_failed(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_source_back(ngx_mesh_agent_t *ag);
 static ngx_int_t ngx_mesh_agent_load(ngx_mesh_agent_t *ag);
+static void ngx_mesh_agent_follow(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
     ngx_uint_t only_first);
-static void ngx_mesh_agent_drop(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_accept(ngx_mesh_agent_t *ag,
     ngx_mesh_source_e source, ngx_uint_t only_first);
+static void ngx_mesh_agent_accepted(ngx_mesh_agent_t *ag,
+    ngx_mesh_source_e source, ngx_atomic_uint_t seq);
 static void ngx_mesh_agent_does_not_fit(ngx_mesh_agent_t *ag,
     ngx_mesh_source_e source);
 static void ngx_mesh_agent_applied(ngx_mesh_agent_t *ag,
     ngx_mesh_model_t *model, ngx_mesh_source_e source);
-static ngx_uint_t ngx_mesh_agent_doubt(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason);
 static ngx_int_t ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_saved(ngx_mesh_agent_t *ag);
 
 
 /* worker runtime; "mcf" is NULL where there is nothing to do */
-static ngx_mesh_agent_t  ngx_mesh_agent;
+static ngx_mesh_agent_t  ngx_mesh_agent_worker;
 
 
 void
@@ -120,7 +78,7 @@ ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 {
     ngx_mesh_agent_t  *ag;
 
-    ag = &ngx_mesh_agent;
+    ag = &ngx_mesh_agent_worker;
 
     ngx_memzero(ag, sizeof(ngx_mesh_agent_t));
 
@@ -128,9 +86,13 @@ ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     ag->mcf = mcf;
     ag->acf = acf;
     ag->cycle = cycle;
-    ag->agent = (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0);
+    ag->first = (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0);
+    ag->agent = ag->first;
 
-    ag->file.path = acf->path.data;
+    ag->source = mcf->control.url.host.len ? &ngx_mesh_agent_http
+                                           : &ngx_mesh_agent_file;
+
+    ag->file.path = acf->source.data;
     ag->file.max = mcf->max_document;
     ag->file.settle = ngx_max(mcf->interval, NGX_MESH_AGENT_SETTLE);
     ag->file.log = cycle->log;
@@ -150,9 +112,7 @@ ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 static void
 ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag)
 {
-    ngx_mesh_file_read(&ag->file);
-
-    if (ngx_mesh_agent_consider(ag) == NGX_OK) {
+    if (ag->source->cold && ag->source->cold(ag) == NGX_OK) {
         ngx_mesh_agent_decide(ag, ngx_mesh_loader_step(ag->loader, 0), 1);
     }
 
@@ -170,7 +130,8 @@ ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag)
     ngx_str_t   reason;
 
     rc = ngx_mesh_state_read(ag->acf->state.data, ag->mcf->max_document,
-                             &ag->text, error, ag->cycle->log);
+                             &ag->text, &ag->state.origin, error,
+                             ag->cycle->log);
     if (rc == NGX_DECLINED) {
         return;
     }
@@ -202,66 +163,123 @@ ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag)
 void
 ngx_mesh_agent_start(void)
 {
-    ngx_mesh_agent_t       *ag;
-    ngx_mesh_shm_status_t   status;
-#if (NGX_THREADS)
-    ngx_str_t               name;
-#endif
+    ngx_mesh_agent_t  *ag;
 
-    ag = &ngx_mesh_agent;
+    ag = &ngx_mesh_agent_worker;
 
-    ngx_mesh_shm_status(ag->mcf->shm, &status);
-
-    /* by whichever worker it was read; an earlier agent may have failed */
-    ag->unsaved = (status.source == NGX_MESH_SOURCE_FILE);
-    ag->save_at = ngx_current_msec + ag->mcf->interval;
-    ag->source_failed = (status.source_error[0] != '\0');
-
-#if (NGX_THREADS)
-
-    if (ag->acf->threads) {
-        ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
-
-        ag->threads = ngx_thread_pool_get(ag->cycle, &name);
-        ag->task = ngx_thread_task_alloc(ag->cycle->pool, 0);
-
-        if (ag->task) {
-            ag->task->ctx = ag;
-            ag->task->handler = ngx_mesh_agent_work;
-            ag->task->event.handler = ngx_mesh_agent_done_handler;
-            ag->task->event.data = ag;
-            ag->task->event.log = ag->cycle->log;
-        }
-    }
-
-#endif
+    ag->agent = 0;
 
     ag->timer.handler = ngx_mesh_agent_timer_handler;
     ag->timer.data = ag;
     ag->timer.log = ag->cycle->log;
     ag->timer.cancelable = 1;
 
-    ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
+    ag->lease.handler = ngx_mesh_agent_lease_handler;
+    ag->lease.data = ag;
+    ag->lease.log = ag->cycle->log;
+    ag->lease.cancelable = 1;
+
+    ngx_mesh_agent_create_task(ag);
+
+    ngx_mesh_agent_lease_handler(&ag->lease);
+}
+
+
+/*
+ * After a reload the new worker 0 waits here for the old one, which gives the
+ * lease up as soon as it is told to quit.
+ */
+
+static void
+ngx_mesh_agent_lease_handler(ngx_event_t *ev)
+{
+    ngx_mesh_agent_t *ag = ev->data;
+
+    if (ag->agent) {
+
+        if (ngx_mesh_agent_holds(ag)) {
+            ngx_add_timer(ev, NGX_MESH_AGENT_BEAT);
+            return;
+        }
+
+    } else if (!ngx_exiting && !ngx_quit && !ngx_terminate
+               && ngx_mesh_shm_agent_acquire(ag->mcf->shm, ag->first))
+    {
+        ngx_mesh_agent_take(ag);
+        ngx_add_timer(ev, NGX_MESH_AGENT_BEAT);
+        return;
+    }
+
+    if (!ngx_exiting) {
+        ngx_add_timer(ev, ag->first ? NGX_MESH_AGENT_WAIT_FIRST
+                                    : NGX_MESH_AGENT_WAIT);
+    }
+}
+
+
+static void
+ngx_mesh_agent_take(ngx_mesh_agent_t *ag)
+{
+    ngx_mesh_shm_status_t  status;
+
+    if (!ag->first) {
+        ngx_log_error(NGX_LOG_WARN, ag->cycle->log, 0,
+                      "mesh: worker %ui looks after the configuration, since "
+                      "worker 0 does not", ngx_worker);
+    }
+
+    ag->agent = 1;
+
+    ngx_mesh_shm_status(ag->mcf->shm, &status);
+
+    /* by whichever worker it was read; an earlier agent may have failed */
+    ag->unsaved = (status.source == ag->source->kind);
+    ag->save_at = ngx_current_msec + ag->mcf->interval;
+    ag->source_failed = (status.source_error[0] != '\0');
+
+    if (ag->source->start(ag) != NGX_OK) {
+        ngx_mesh_agent_yield(ag);
+        return;
+    }
+
+    if (ag->source->work) {
+        ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
+
+    } else {
+        ngx_mesh_agent_next(ag);
+    }
 }
 
 
 ngx_uint_t
-ngx_mesh_agent_running(void)
+ngx_mesh_agent_holds(ngx_mesh_agent_t *ag)
 {
-    return ngx_mesh_agent.mcf != NULL;
+    if (!ag->agent) {
+        return 0;
+    }
+
+    /* the successor of an exiting worker has an agent of its own */
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        ngx_mesh_agent_yield(ag);
+        return 0;
+    }
+
+    if (!ngx_mesh_shm_agent_beat(ag->mcf->shm)) {
+        ngx_log_error(NGX_LOG_WARN, ag->cycle->log, 0,
+                      "mesh: another worker looks after the configuration");
+        ngx_mesh_agent_yield(ag);
+        return 0;
+    }
+
+    return 1;
 }
 
 
-void
-ngx_mesh_agent_stop(void)
+static void
+ngx_mesh_agent_yield(ngx_mesh_agent_t *ag)
 {
-    ngx_mesh_agent_t  *ag;
-
-    ag = &ngx_mesh_agent;
-
-    if (ag->mcf == NULL) {
-        return;
-    }
+    ag->agent = 0;
 
     if (ag->timer.timer_set) {
         ngx_del_timer(&ag->timer);
@@ -271,7 +289,66 @@ ngx_mesh_agent_stop(void)
         ngx_delete_posted_event(&ag->timer);
     }
 
+    ag->source->stop(ag);
+
     ngx_mesh_agent_drop(ag);
+    ngx_mesh_shm_agent_release(ag->mcf->shm);
+}
+
+
+static void
+ngx_mesh_agent_create_task(ngx_mesh_agent_t *ag)
+{
+#if (NGX_THREADS)
+
+    ngx_str_t  name;
+
+    if (!ag->acf->threads) {
+        return;
+    }
+
+    ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
+
+    ag->threads = ngx_thread_pool_get(ag->cycle, &name);
+    ag->task = ngx_thread_task_alloc(ag->cycle->pool, 0);
+
+    if (ag->task) {
+        ag->task->ctx = ag;
+        ag->task->handler = ngx_mesh_agent_work;
+        ag->task->event.handler = ngx_mesh_agent_done_handler;
+        ag->task->event.data = ag;
+        ag->task->event.log = ag->cycle->log;
+    }
+
+#endif
+}
+
+
+ngx_uint_t
+ngx_mesh_agent_running(void)
+{
+    return ngx_mesh_agent_worker.mcf != NULL;
+}
+
+
+void
+ngx_mesh_agent_stop(void)
+{
+    ngx_mesh_agent_t  *ag;
+
+    ag = &ngx_mesh_agent_worker;
+
+    if (ag->mcf == NULL) {
+        return;
+    }
+
+    if (ag->lease.timer_set) {
+        ngx_del_timer(&ag->lease);
+    }
+
+    if (ag->agent) {
+        ngx_mesh_agent_yield(ag);
+    }
 
     if (ag->file.text.data) {
         ngx_free(ag->file.text.data);
@@ -285,6 +362,47 @@ ngx_mesh_agent_stop(void)
 }
 
 
+/* when is there something to do, if nothing comes in between? */
+
+static void
+ngx_mesh_agent_next(ngx_mesh_agent_t *ag)
+{
+    ngx_msec_int_t  delay;
+
+    if (ag->loader) {
+        ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
+        return;
+    }
+
+    if (ag->busy) {
+        return;
+    }
+
+    delay = ag->source->work ? (ngx_msec_int_t) ag->mcf->interval : -1;
+
+    if (ag->unsaved && ag->acf->state.len) {
+
+        if (delay == -1
+            || (ngx_msec_int_t) (ag->save_at - ngx_current_msec) < delay)
+        {
+            delay = ag->save_at - ngx_current_msec;
+            delay = ngx_max(delay, NGX_MESH_AGENT_SOON);
+        }
+    }
+
+    if (delay != -1) {
+        ngx_add_timer(&ag->timer, (ngx_msec_t) delay);
+    }
+}
+
+
+void
+ngx_mesh_agent_wake(ngx_mesh_agent_t *ag)
+{
+    ngx_post_event(&ag->timer, &ngx_posted_next_events);
+}
+
+
 static void
 ngx_mesh_agent_timer_handler(ngx_event_t *ev)
 {
@@ -292,9 +410,7 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
 
     ngx_int_t  rc;
 
-    /* the successor of an exiting worker has an agent of its own */
-
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
+    if (!ngx_mesh_agent_holds(ag)) {
         return;
     }
 
@@ -309,14 +425,23 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
 
         ngx_mesh_agent_decide(ag, rc, 0);
 
-        ngx_add_timer(ev, ag->unsaved ? NGX_MESH_AGENT_SOON
-                                      : ag->mcf->interval);
+        if (ag->source->decided) {
+            ag->source->decided(ag);
+        }
+
+        ngx_mesh_agent_next(ag);
+        return;
+    }
+
+    if (ag->busy) {
         return;
     }
 
     ag->saving = (ngx_mesh_agent_prepare_save(ag) == NGX_OK);
 
-    ngx_mesh_agent_post(ag);
+    if (ag->saving || ag->source->work) {
+        ngx_mesh_agent_post(ag);
+    }
 }
 
 
@@ -345,6 +470,8 @@ ngx_mesh_agent_slice(ngx_mesh_agent_t *ag)
 static void
 ngx_mesh_agent_post(ngx_mesh_agent_t *ag)
 {
+    ag->busy = 1;
+
 #if (NGX_THREADS)
 
     if (ag->threads && ag->task
@@ -371,7 +498,7 @@ ngx_mesh_agent_work(void *data, ngx_log_t *log)
         ngx_mesh_state_write(&ag->state);
 
     } else {
-        ngx_mesh_file_read(&ag->file);
+        ag->source->work(ag);
     }
 }
 
@@ -390,124 +517,48 @@ ngx_mesh_agent_done_handler(ngx_event_t *ev)
 static void
 ngx_mesh_agent_done(ngx_mesh_agent_t *ag)
 {
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
-    }
+    ag->busy = 0;
 
     if (ag->saving) {
         ngx_mesh_agent_saved(ag);
+    }
 
-    } else if (ngx_mesh_agent_consider(ag) == NGX_OK) {
-        ngx_add_timer(&ag->timer, NGX_MESH_AGENT_SOON);
+    if (!ngx_mesh_agent_holds(ag)) {
+
+        if (ag->file.text.data) {
+            ngx_free(ag->file.text.data);
+            ngx_str_null(&ag->file.text);
+        }
+
+        ag->source->stop(ag);
         return;
     }
 
-    ngx_add_timer(&ag->timer, ag->mcf->interval);
+    if (!ag->saving) {
+        (void) ag->source->done(ag);
+    }
+
+    ngx_mesh_agent_next(ag);
 }
 
 
-/*
- * What became of a look at the source.  NGX_OK: there is a new content, and a
- * loader for it; NGX_DECLINED: there is nothing to validate.
- */
-
-static ngx_int_t
-ngx_mesh_agent_consider(ngx_mesh_agent_t *ag)
+ngx_int_t
+ngx_mesh_agent_offer(ngx_mesh_agent_t *ag)
 {
-    u_char            *p, *last, reason[NGX_MESH_SHM_REASON_LEN];
-    ngx_str_t          s;
-    ngx_mesh_file_t   *file;
-
-    file = &ag->file;
-
-    if (file->result == NGX_MESH_FILE_FAILED) {
-        ngx_mesh_agent_source_failed(ag);
-        return NGX_DECLINED;
-    }
-
-    ngx_mesh_agent_source_back(ag);
-
-    if (file->result == NGX_MESH_FILE_READ) {
-        return ngx_mesh_agent_compare(ag);
-    }
-
-    if (file->result == NGX_MESH_FILE_SAME
-        && ag->seq
-        && ag->seq != ngx_mesh_shm_seq(ag->mcf->shm))
-    {
-        /*
-         * An agent of before a reload published what it was still validating:
-         * the file is to be read again.
-         */
-
-        ngx_memzero(&file->known, sizeof(ngx_mesh_file_id_t));
-    }
-
-    if (file->result == NGX_MESH_FILE_TOO_LARGE
-        && ngx_memcmp(&file->id, &ag->large, sizeof(ngx_mesh_file_id_t)) != 0)
-    {
-        ag->large = file->id;
-
-        last = reason + sizeof(reason);
-        p = ngx_slprintf(reason, last, "%O bytes are more than "
-                         "\"max_document_size\" allows, %uz",
-                         file->id.size, file->max);
-
-        s.data = reason;
-        s.len = p - reason;
-
-        ngx_mesh_agent_refuse(ag, &s);
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_mesh_agent_compare(ngx_mesh_agent_t *ag)
-{
-    ngx_str_t         reason;
-    ngx_mesh_file_t  *file;
-
-    file = &ag->file;
-    file->known = file->id;
-
-    ag->text = file->text;
-    ngx_str_null(&file->text);
-
     ngx_mesh_agent_follow(ag);
 
     if (ag->seq
-        && ngx_memcmp(file->digest, ag->digest, NGX_MESH_DIGEST_LEN) == 0)
+        && ngx_memcmp(ag->content, ag->digest, NGX_MESH_DIGEST_LEN) == 0)
     {
         /* it may have come from the last-known-good file */
 
-        ngx_mesh_shm_confirm(ag->mcf->shm, ag->seq, NGX_MESH_SOURCE_FILE);
+        ngx_mesh_shm_confirm(ag->mcf->shm, ag->seq, ag->source->kind);
         ngx_memzero(ag->refused, NGX_MESH_DIGEST_LEN);
         ngx_mesh_agent_drop(ag);
-        return NGX_DECLINED;
+        return NGX_DONE;
     }
 
-    if (ngx_memcmp(file->digest, ag->refused, NGX_MESH_DIGEST_LEN) == 0) {
-        ngx_mesh_agent_drop(ag);
-        return NGX_DECLINED;
-    }
-
-    if (file->young
-        && ngx_memcmp(file->digest, ag->doubted, NGX_MESH_DIGEST_LEN) == 0)
-    {
-        (void) ngx_mesh_agent_doubt(ag);
-        ngx_mesh_agent_drop(ag);
-        return NGX_DECLINED;
-    }
-
-    if (ag->text.len == 0) {
-        ngx_str_set(&reason, "the file is empty");
-
-        if (!ngx_mesh_agent_doubt(ag)) {
-            ngx_mesh_agent_refuse(ag, &reason);
-        }
-
+    if (ngx_memcmp(ag->content, ag->refused, NGX_MESH_DIGEST_LEN) == 0) {
         ngx_mesh_agent_drop(ag);
         return NGX_DECLINED;
     }
@@ -529,8 +580,7 @@ ngx_mesh_agent_load(ngx_mesh_agent_t *ag)
 
     if (ag->loader == NULL) {
         ngx_mesh_agent_drop(ag);
-        ngx_memzero(&ag->file.known, sizeof(ngx_mesh_file_id_t));
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -565,55 +615,41 @@ ngx_mesh_agent_follow(ngx_mesh_agent_t *ag)
 }
 
 
-static void
-ngx_mesh_agent_source_failed(ngx_mesh_agent_t *ag)
+void
+ngx_mesh_agent_source_failed(ngx_mesh_agent_t *ag, ngx_str_t *reason)
 {
-    u_char           *p, *last, text[64];
-    u_char            reason[NGX_MESH_SHM_REASON_LEN];
-    ngx_str_t         s;
-    ngx_mesh_file_t  *file;
+    uint32_t    hash;
+    ngx_uint_t  i, n;
 
-    file = &ag->file;
-
-    ngx_memzero(&file->known, sizeof(ngx_mesh_file_id_t));
-
-    last = reason + sizeof(reason) - 1;
-
-    if (file->err) {
-        p = ngx_strerror(file->err, text, sizeof(text));
-        s.data = text;
-        s.len = p - text;
-
-        p = ngx_slprintf(reason, last, "%s \"%V\" failed (%d: %V)",
-                         file->call, &ag->acf->path, file->err, &s);
-
-    } else {
-        p = ngx_slprintf(reason, last, "\"%V\" is not a regular file",
-                         &ag->acf->path);
-    }
-
-    *p = '\0';
-
-    if (!ag->agent || ngx_strcmp(reason, ag->source_error) == 0) {
+    if (!ag->agent) {
         return;
     }
 
-    ngx_memcpy(ag->source_error, reason, p + 1 - reason);
     ag->source_failed = 1;
 
-    s.data = reason;
-    s.len = p - reason;
+    ngx_mesh_shm_source_error(ag->mcf->shm, reason);
 
-    ngx_mesh_shm_source_error(ag->mcf->shm, &s);
+    /* a source that fails in turns for two reasons is not to fill the disk */
+
+    hash = ngx_crc32_long(reason->data, reason->len);
+    n = ngx_min(ag->nreasons, NGX_MESH_AGENT_REASONS);
+
+    for (i = 0; i < n; i++) {
+        if (ag->reasons[i] == hash) {
+            return;
+        }
+    }
+
+    ag->reasons[ag->nreasons++ % NGX_MESH_AGENT_REASONS] = hash;
 
     ngx_log_error(NGX_LOG_ERR, ag->cycle->log, 0,
                   "mesh: %V, keeping what configuration there is in force",
-                  &s);
+                  reason);
 }
 
 
-static void
-ngx_mesh_agent_source_back(ngx_mesh_agent_t *ag)
+void
+ngx_mesh_agent_source_back(ngx_mesh_agent_t *ag, const char *what)
 {
     ngx_str_t  none;
 
@@ -622,13 +658,13 @@ ngx_mesh_agent_source_back(ngx_mesh_agent_t *ag)
     }
 
     ag->source_failed = 0;
-    ag->source_error[0] = '\0';
+    ag->nreasons = 0;
 
     ngx_str_null(&none);
     ngx_mesh_shm_source_error(ag->mcf->shm, &none);
 
     ngx_log_error(NGX_LOG_NOTICE, ag->cycle->log, 0,
-                  "mesh: \"%V\" can be read again", &ag->acf->path);
+                  "mesh: \"%V\" %s again", &ag->acf->source, what);
 }
 
 
@@ -639,9 +675,9 @@ ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
     ngx_uint_t only_first)
 {
     if (rc == NGX_OK) {
-        ngx_mesh_agent_accept(ag, NGX_MESH_SOURCE_FILE, only_first);
+        ngx_mesh_agent_accept(ag, ag->source->kind, only_first);
 
-    } else if (!ngx_mesh_agent_doubt(ag)) {
+    } else if (ag->source->doubt == NULL || !ag->source->doubt(ag)) {
         ngx_mesh_agent_refuse(ag, ngx_mesh_loader_error(ag->loader));
     }
 
@@ -649,7 +685,7 @@ ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
 }
 
 
-static void
+void
 ngx_mesh_agent_drop(ngx_mesh_agent_t *ag)
 {
     if (ag->loader) {
@@ -678,16 +714,7 @@ ngx_mesh_agent_accept(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
                               only_first, &seq);
 
     if (rc == NGX_OK) {
-
-        if (source == NGX_MESH_SOURCE_FILE) {
-            ag->seq = seq;
-            ngx_memcpy(ag->digest, ag->file.digest, NGX_MESH_DIGEST_LEN);
-            ngx_memzero(ag->refused, NGX_MESH_DIGEST_LEN);
-
-            ag->unsaved = 1;
-            ag->save_at = ngx_current_msec;
-        }
-
+        ngx_mesh_agent_accepted(ag, source, seq);
         ngx_mesh_agent_applied(ag, model, source);
     }
 
@@ -705,6 +732,28 @@ ngx_mesh_agent_accept(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
 
 
 static void
+ngx_mesh_agent_accepted(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
+    ngx_atomic_uint_t seq)
+{
+    if (source == NGX_MESH_SOURCE_LAST_KNOWN_GOOD) {
+        ngx_mesh_shm_origin(ag->mcf->shm, seq, &ag->state.origin);
+        return;
+    }
+
+    ag->seq = seq;
+    ngx_memcpy(ag->digest, ag->content, NGX_MESH_DIGEST_LEN);
+    ngx_memzero(ag->refused, NGX_MESH_DIGEST_LEN);
+
+    ag->unsaved = 1;
+    ag->save_at = ngx_current_msec;
+
+    if (ag->source->accepted) {
+        ag->source->accepted(ag, seq);
+    }
+}
+
+
+static void
 ngx_mesh_agent_does_not_fit(ngx_mesh_agent_t *ag, ngx_mesh_source_e source)
 {
     u_char     *p, reason[NGX_MESH_SHM_REASON_LEN];
@@ -717,7 +766,7 @@ ngx_mesh_agent_does_not_fit(ngx_mesh_agent_t *ag, ngx_mesh_source_e source)
     s.data = reason;
     s.len = p - reason;
 
-    if (source == NGX_MESH_SOURCE_FILE) {
+    if (source != NGX_MESH_SOURCE_LAST_KNOWN_GOOD) {
         ngx_mesh_agent_refuse(ag, &s);
 
     } else if (ag->agent) {
@@ -761,28 +810,9 @@ ngx_mesh_agent_applied(ngx_mesh_agent_t *ag, ngx_mesh_model_t *model,
 }
 
 
-/*
- * May the content be half of one that is being written?  It is read again
- * then, but not validated as long as it is the same.
- */
-
-static ngx_uint_t
-ngx_mesh_agent_doubt(ngx_mesh_agent_t *ag)
-{
-    if (!ag->file.young) {
-        return 0;
-    }
-
-    ngx_memcpy(ag->doubted, ag->file.digest, NGX_MESH_DIGEST_LEN);
-    ngx_memzero(&ag->file.known, sizeof(ngx_mesh_file_id_t));
-
-    return 1;
-}
-
-
 /* a reason ends up in the log, in the status, and is known by its digest */
 
-static void
+void
 ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
 {
     ngx_str_t              version;
@@ -792,9 +822,7 @@ ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
         return;
     }
 
-    if (ag->file.result == NGX_MESH_FILE_READ) {
-        ngx_memcpy(ag->refused, ag->file.digest, NGX_MESH_DIGEST_LEN);
-    }
+    ag->source->refused(ag);
 
     ngx_str_null(&version);
 
@@ -810,13 +838,13 @@ ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
         ngx_log_error(NGX_LOG_ERR, ag->cycle->log, 0,
                       "mesh: configuration in \"%V\" rejected, \"%s\" stays "
                       "in force: %V",
-                      &ag->acf->path, status.version, reason);
+                      &ag->acf->source, status.version, reason);
 
     } else {
         ngx_log_error(NGX_LOG_ERR, ag->cycle->log, 0,
                       "mesh: configuration in \"%V\" rejected, there is none "
                       "in force yet: %V",
-                      &ag->acf->path, reason);
+                      &ag->acf->source, reason);
     }
 }
 
@@ -827,7 +855,6 @@ static ngx_int_t
 ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag)
 {
     ngx_mesh_state_t       *st;
-    ngx_atomic_uint_t       seq;
     ngx_mesh_shm_status_t   status;
 
     if (!ag->unsaved
@@ -841,11 +868,13 @@ ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag)
 
     ngx_mesh_shm_status(ag->mcf->shm, &status);
 
-    if (status.source != NGX_MESH_SOURCE_FILE
-        || ngx_mesh_shm_document(ag->mcf->shm, &st->text, &seq,
+    if (status.source != ag->source->kind
+        || ngx_mesh_shm_document(ag->mcf->shm, &st->text, &ag->saving_seq,
                                  ag->cycle->log)
            != NGX_OK)
     {
+        ag->unsaved = (status.source == ag->source->kind);
+        ag->save_at = ngx_current_msec + NGX_MESH_AGENT_RETRY;
         return NGX_DECLINED;
     }
 
@@ -853,6 +882,7 @@ ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag)
 
     st->version.data = ag->version;
     st->version.len = ngx_strlen(ag->version);
+    st->origin = status.origin;
 
     return NGX_OK;
 }
@@ -869,7 +899,8 @@ ngx_mesh_agent_saved(ngx_mesh_agent_t *ag)
     ngx_str_null(&st->text);
 
     if (st->rc != NGX_ERROR) {
-        ag->unsaved = 0;
+        /* another document may have come while this one was written */
+        ag->unsaved = (ag->saving_seq != ngx_mesh_shm_seq(ag->mcf->shm));
         ag->state_error[0] = '\0';
         return;
     }

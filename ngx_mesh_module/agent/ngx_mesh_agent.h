@@ -4,8 +4,9 @@
  */
 
 /*
- * What keeps the shared document current: the agent of worker 0.  Workers
- * that start when there is no document yet put one in force themselves.
+ * What keeps the shared document current: the agent, of which there is one at
+ * a time among the workers.  Workers that start when there is no document yet
+ * put one in force themselves if they can have it at once.
  */
 
 
@@ -17,27 +18,36 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh.h"
-
-
-typedef struct {
-    ngx_str_t                path;      /* the source; empty: no agent */
-    ngx_str_t                state;     /* last-known-good file, or empty */
-    ngx_uint_t               threads;   /* there is a pool of the name below */
-} ngx_mesh_agent_conf_t;
+#include "ngx_mesh_client.h"
+#include "ngx_mesh_credentials.h"
 
 
 #define NGX_MESH_AGENT_THREAD_POOL  "ngx_mesh"
 
 
+/* made by the master */
+
+typedef struct {
+    ngx_str_t                     source;   /* file or URL; empty: no agent */
+    ngx_str_t                     state;    /* last-known-good file, or empty */
+    ngx_str_t                     id;       /* file of the proxy's id, or
+                                               empty */
+    ngx_mesh_client_conf_t        client;
+    ngx_mesh_credentials_conf_t   credentials;
+    ngx_uint_t                    sign;
+    ngx_uint_t                    threads;  /* there is a pool of that name */
+} ngx_mesh_agent_conf_t;
+
+
 /*
  * Called once by a worker, before it serves requests: if there is no document
- * yet, reads the source and else the last-known-good file, to the end.  What
- * goes wrong is logged, by worker 0 only.
+ * yet, reads the source if that is a file, and else the last-known-good file,
+ * to the end.  What goes wrong is logged, by worker 0 only.
  */
 void ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     ngx_mesh_agent_conf_t *acf);
 
-/* after that, in worker 0 */
+/* after that: to be the agent, or to wait for its place */
 void ngx_mesh_agent_start(void);
 
 /* no task may be in a thread any more */

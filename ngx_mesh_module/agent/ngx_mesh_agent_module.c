@@ -21,6 +21,10 @@
 
 static void *ngx_mesh_agent_create_conf(ngx_cycle_t *cycle);
 static char *ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf);
+static char *ngx_mesh_agent_init_client(ngx_cycle_t *cycle,
+    ngx_mesh_conf_t *mcf, ngx_mesh_agent_conf_t *acf);
+static ngx_int_t ngx_mesh_agent_id_path(ngx_cycle_t *cycle,
+    ngx_mesh_agent_conf_t *acf);
 static ngx_int_t ngx_mesh_agent_state_path(ngx_cycle_t *cycle,
     ngx_mesh_conf_t *mcf, ngx_mesh_agent_conf_t *acf);
 static ngx_mesh_agent_conf_t *ngx_mesh_agent_get_conf(ngx_cycle_t *cycle);
@@ -60,8 +64,11 @@ ngx_mesh_agent_create_conf(ngx_cycle_t *cycle)
     /*
      * set by ngx_pcalloc():
      *
-     *     acf->path = { 0, NULL };
+     *     acf->source = { 0, NULL };
      *     acf->state = { 0, NULL };
+     *     acf->id = { 0, NULL };
+     *     acf->client = { 0 };
+     *     acf->sign = 0;
      *     acf->threads = 0;
      */
 
@@ -74,6 +81,7 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
 {
     ngx_mesh_agent_conf_t *acf = conf;
 
+    char             *rv;
     ngx_int_t         rc;
     ngx_str_t         name;
     ngx_mesh_conf_t  *mcf;
@@ -84,8 +92,7 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_OK;
     }
 
-    acf->path.data = mcf->control_plane.data + sizeof("file:") - 1;
-    acf->path.len = mcf->control_plane.len - (sizeof("file:") - 1);
+    acf->source = mcf->control_plane;
 
     if (mcf->state.len
         && ngx_mesh_agent_state_path(cycle, mcf, acf) != NGX_OK)
@@ -93,9 +100,23 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (mcf->control.url.host.len) {
+        rv = ngx_mesh_agent_init_client(cycle, mcf, acf);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+    } else {
+        acf->source.data += sizeof("file:") - 1;
+        acf->source.len -= sizeof("file:") - 1;
+    }
+
     ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
 
-    rc = ngx_mesh_threads_add(cycle, &name, 1, mcf->file, mcf->line);
+    /* names that do not resolve are not to hold up the writing of files */
+
+    rc = ngx_mesh_threads_add(cycle, &name, mcf->control.url.host.len ? 2 : 1,
+                              mcf->file, mcf->line);
 
     if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;
@@ -104,6 +125,92 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
     acf->threads = (rc == NGX_OK);
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_mesh_agent_init_client(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
+    ngx_mesh_agent_conf_t *acf)
+{
+    ngx_str_t                 error;
+    ngx_mesh_control_conf_t  *ctl;
+
+    ctl = &mcf->control;
+
+    acf->client.url = &ctl->url;
+    acf->client.server_name = ctl->server_name;
+    acf->client.timeout = ctl->timeout;
+#if (NGX_SSL)
+    acf->client.ssl = ctl->ssl;
+#endif
+
+    if (acf->state.len && ngx_mesh_agent_id_path(cycle, acf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ctl->signing == NGX_MESH_SIGNING_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_mesh_credentials_conf(cycle->pool, &acf->credentials, &error)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "%V in %s:%ui", &error,
+                      ctl->file, ctl->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ctl->region.len) {
+        acf->credentials.region = ctl->region;
+    }
+
+    if (ctl->service.len) {
+        acf->credentials.service = ctl->service;
+    }
+
+    acf->sign = (acf->credentials.given && acf->credentials.region.len);
+
+    if (!acf->sign && ctl->signing == NGX_MESH_SIGNING_ON) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"control_plane_signing\" finds no %s in the "
+                      "environment in %s:%ui",
+                      acf->credentials.given ? "region" : "credentials",
+                      ctl->file, ctl->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!acf->sign && acf->credentials.given) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "there are credentials but no region in the environment, "
+                      "requests to the control plane are not signed, in "
+                      "%s:%ui", ctl->file, ctl->line);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mesh_agent_id_path(ngx_cycle_t *cycle, ngx_mesh_agent_conf_t *acf)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = acf->state.len - (sizeof(".json") - 1);
+
+    p = ngx_pnalloc(cycle->pool, len + sizeof(".id"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    acf->id.data = p;
+
+    p = ngx_cpymem(p, acf->state.data, len);
+    (void) ngx_cpymem(p, ".id", sizeof(".id"));
+
+    acf->id.len = len + sizeof(".id") - 1;
+
+    return NGX_OK;
 }
 
 
@@ -147,7 +254,7 @@ ngx_mesh_agent_get_conf(ngx_cycle_t *cycle)
     acf = (ngx_mesh_agent_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                                  ngx_mesh_agent_module);
 
-    return (acf && acf->path.len) ? acf : NULL;
+    return (acf && acf->source.len) ? acf : NULL;
 }
 
 
@@ -232,10 +339,7 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_mesh_agent_init_worker(cycle, ngx_mesh_get_conf(cycle), acf);
-
-    if (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0) {
-        ngx_mesh_agent_start();
-    }
+    ngx_mesh_agent_start();
 
     return NGX_OK;
 }

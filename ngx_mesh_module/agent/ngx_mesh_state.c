@@ -8,7 +8,8 @@
  *
  *     nginx-mesh-state 1 sha256=HEX size=BYTES version=VERSION
  *
- * The digest is that of the document and of what follows the digest in the
+ * followed, if a control plane said so, by " etag=ETAG" and " store=STORE
+ * revision=NUMBER" in the same line.  The digest is that of the document and of what follows the digest in the
  * header.  The file is written under another name, flushed and renamed, so
  * that it is there whole or not at all; still it is not believed when read: a
  * file that is not to the byte what was written is not used.  Written by worker
@@ -24,17 +25,22 @@
 
 #define NGX_MESH_STATE_MAGIC     "nginx-mesh-state 1 sha256="
 #define NGX_MESH_STATE_NAME_LEN  200
+#define NGX_MESH_STATE_SAFE      "-_.:/+=@,;"
 #define NGX_MESH_STATE_PREFIX                                                 \
     (sizeof(NGX_MESH_STATE_MAGIC) - 1 + 2 * NGX_MESH_DIGEST_LEN)
 #define NGX_MESH_STATE_HEADER                                                 \
-    (NGX_MESH_STATE_PREFIX + sizeof(" size= version=\n") - 1                  \
-     + NGX_SIZE_T_LEN + NGX_MESH_STATE_VERSION_LEN)
+    (NGX_MESH_STATE_PREFIX                                                    \
+     + sizeof(" size= version= etag= store= revision=\n") - 1                 \
+     + NGX_SIZE_T_LEN + NGX_MESH_STATE_VERSION_LEN                            \
+     + 3 * (NGX_MESH_SHM_ETAG_LEN + NGX_MESH_SHM_STORE_LEN) + NGX_INT64_LEN)
 
 
 static u_char *ngx_mesh_state_escape(u_char *dst, u_char *last,
     ngx_str_t *name, const char *safe);
-static ngx_int_t ngx_mesh_state_header(ngx_str_t *text, ngx_str_t *version,
-    u_char *buf, size_t *len);
+static ngx_int_t ngx_mesh_state_header(ngx_mesh_state_t *st, u_char *buf,
+    size_t *len);
+static u_char *ngx_mesh_state_member(u_char *p, const char *name,
+    u_char *value, size_t max);
 static ngx_int_t ngx_mesh_state_same(ngx_mesh_state_t *st, u_char *header,
     size_t len);
 static ngx_int_t ngx_mesh_state_store(ngx_mesh_state_t *st, u_char *temp,
@@ -46,6 +52,10 @@ static ngx_int_t ngx_mesh_state_failed(u_char *error, const char *call,
     u_char *path, ngx_err_t err);
 static ngx_int_t ngx_mesh_state_check(u_char *buf, size_t size,
     ngx_str_t *text, u_char *error);
+static void ngx_mesh_state_origin(u_char *line, u_char *end,
+    ngx_mesh_origin_t *origin);
+static ngx_int_t ngx_mesh_state_value(u_char *line, u_char *end,
+    const char *name, u_char *value, size_t size);
 static ngx_int_t ngx_mesh_state_load(u_char *path, size_t max,
     ngx_str_t *content, u_char *error, ngx_log_t *log);
 
@@ -157,9 +167,7 @@ ngx_mesh_state_write(ngx_mesh_state_t *st)
 
     st->rc = NGX_ERROR;
 
-    if (ngx_mesh_state_header(&st->text, &st->version, header, &len)
-        != NGX_OK)
-    {
+    if (ngx_mesh_state_header(st, header, &len) != NGX_OK) {
         (void) ngx_mesh_state_failed(st->error, "EVP_Digest()", st->path,
                                      NGX_ENOMEM);
         return;
@@ -190,8 +198,7 @@ ngx_mesh_state_write(ngx_mesh_state_t *st)
 
 
 static ngx_int_t
-ngx_mesh_state_header(ngx_str_t *text, ngx_str_t *version, u_char *buf,
-    size_t *len)
+ngx_mesh_state_header(ngx_mesh_state_t *st, u_char *buf, size_t *len)
 {
     u_char     *p, *rest;
     u_char      digest[NGX_MESH_DIGEST_LEN];
@@ -199,16 +206,26 @@ ngx_mesh_state_header(ngx_str_t *text, ngx_str_t *version, u_char *buf,
 
     rest = buf + NGX_MESH_STATE_PREFIX;
 
-    p = ngx_sprintf(rest, " size=%uz version=", text->len);
-    p = ngx_mesh_state_escape(p, p + NGX_MESH_STATE_VERSION_LEN, version,
-                              "-_.:/+=@,;");
+    p = ngx_sprintf(rest, " size=%uz version=", st->text.len);
+    p = ngx_mesh_state_escape(p, p + NGX_MESH_STATE_VERSION_LEN, &st->version,
+                              NGX_MESH_STATE_SAFE);
+
+    p = ngx_mesh_state_member(p, " etag=", st->origin.etag,
+                              NGX_MESH_SHM_ETAG_LEN);
+
+    if (st->origin.store[0]) {
+        p = ngx_mesh_state_member(p, " store=", st->origin.store,
+                                  NGX_MESH_SHM_STORE_LEN);
+        p = ngx_sprintf(p, " revision=%uL", st->origin.revision);
+    }
+
     *p++ = '\n';
 
     *len = p - buf;
 
     parts[0].data = rest;
     parts[0].len = p - rest;
-    parts[1] = *text;
+    parts[1] = st->text;
 
     if (ngx_mesh_digest(parts, 2, digest) != NGX_OK) {
         return NGX_ERROR;
@@ -219,6 +236,24 @@ ngx_mesh_state_header(ngx_str_t *text, ngx_str_t *version, u_char *buf,
     (void) ngx_hex_dump(p, digest, NGX_MESH_DIGEST_LEN);
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_mesh_state_member(u_char *p, const char *name, u_char *value, size_t max)
+{
+    ngx_str_t  s;
+
+    if (value[0] == '\0') {
+        return p;
+    }
+
+    s.data = value;
+    s.len = ngx_strlen(value);
+
+    p = ngx_sprintf(p, "%s", name);
+
+    return ngx_mesh_state_escape(p, p + 3 * max, &s, NGX_MESH_STATE_SAFE);
 }
 
 
@@ -385,8 +420,8 @@ ngx_mesh_state_failed(u_char *error, const char *call, u_char *path,
 
 
 ngx_int_t
-ngx_mesh_state_read(u_char *path, size_t max, ngx_str_t *text, u_char *error,
-    ngx_log_t *log)
+ngx_mesh_state_read(u_char *path, size_t max, ngx_str_t *text,
+    ngx_mesh_origin_t *origin, u_char *error, ngx_log_t *log)
 {
     ngx_int_t  rc;
     ngx_str_t  content;
@@ -399,6 +434,8 @@ ngx_mesh_state_read(u_char *path, size_t max, ngx_str_t *text, u_char *error,
     rc = ngx_mesh_state_check(content.data, content.len, text, error);
 
     if (rc == NGX_OK) {
+        ngx_mesh_state_origin(content.data, text->data, origin);
+
         /* what is to be freed must be the start */
         ngx_memmove(content.data, text->data, text->len);
         text->data = content.data;
@@ -505,6 +542,69 @@ ngx_mesh_state_check(u_char *buf, size_t size, ngx_str_t *text,
 
     text->data = line + 1;
     text->len = n;
+
+    return NGX_OK;
+}
+
+
+/* of a header that was checked; files of before have none of it */
+
+static void
+ngx_mesh_state_origin(u_char *line, u_char *end, ngx_mesh_origin_t *origin)
+{
+    u_char  revision[NGX_INT64_LEN + 1];
+
+    ngx_memzero(origin, sizeof(ngx_mesh_origin_t));
+
+    (void) ngx_mesh_state_value(line, end, " etag=", origin->etag,
+                                NGX_MESH_SHM_ETAG_LEN);
+
+    if (ngx_mesh_state_value(line, end, " store=", origin->store,
+                             NGX_MESH_SHM_STORE_LEN)
+        == NGX_OK
+        && ngx_mesh_state_value(line, end, " revision=", revision,
+                                sizeof(revision))
+           == NGX_OK)
+    {
+        origin->revision = strtoull((char *) revision, NULL, 10);
+    }
+}
+
+
+/* in values blanks are escaped, so that a name is found as what it is */
+
+static ngx_int_t
+ngx_mesh_state_value(u_char *line, u_char *end, const char *name,
+    u_char *value, size_t size)
+{
+    size_t   len;
+    u_char  *p, *q, *src, *dst, buf[3 * NGX_MESH_SHM_ETAG_LEN];
+
+    len = ngx_strlen(name);
+
+    p = ngx_strlcasestrn(line, end, (u_char *) name, len - 1);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p += len;
+
+    for (q = p; q < end && *q != ' ' && *q != '\n'; q++) { /* void */ }
+
+    if ((size_t) (q - p) > sizeof(buf)) {
+        return NGX_DECLINED;
+    }
+
+    src = p;
+    dst = buf;
+
+    ngx_unescape_uri(&dst, &src, q - p, 0);
+
+    if ((size_t) (dst - buf) >= size) {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_cpystrn(value, buf, dst - buf + 1);
 
     return NGX_OK;
 }

@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_file.h"
+#include "ngx_mesh_shm.h"
 
 
 #define NGX_MESH_STATE_ERROR_LEN    256
@@ -30,6 +31,7 @@ typedef struct {
     u_char                  *path;
     ngx_str_t                text;
     ngx_str_t                version;   /* cut if it is long */
+    ngx_mesh_origin_t        origin;
     ngx_log_t               *log;
 
     /* set by ngx_mesh_state_write() */
@@ -58,7 +60,7 @@ void ngx_mesh_state_write(ngx_mesh_state_t *st);
  * (of NGX_MESH_STATE_ERROR_LEN bytes) tells why.
  */
 ngx_int_t ngx_mesh_state_read(u_char *path, size_t max, ngx_str_t *text,
-    u_char *error, ngx_log_t *log);
+    ngx_mesh_origin_t *origin, u_char *error, ngx_log_t *log);
 
 
 #endif /* _NGX_MESH_STATE_H_INCLUDED_ */

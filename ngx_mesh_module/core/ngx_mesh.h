@@ -22,6 +22,7 @@
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_model.h"
 #include "ngx_mesh_shm.h"
+#include "ngx_mesh_url.h"
 
 
 #define NGX_MESH_VERSION           "0.1.0"
@@ -33,13 +34,47 @@
 #define NGX_MESH_ROUTE_CONF        0x10000000   /* in route{} */
 
 
+typedef enum {
+    NGX_MESH_SIGNING_AUTO = 0,                  /* if there are credentials */
+    NGX_MESH_SIGNING_OFF,
+    NGX_MESH_SIGNING_ON
+} ngx_mesh_signing_e;
+
+
+/* how the control plane is to be asked, if it is not a file */
+
+typedef struct {
+    ngx_mesh_url_t             url;             /* without host: a file */
+    ngx_str_t                  uri;             /* of the document */
+    ngx_msec_t                 wait;            /* of a long poll, 0: none */
+    ngx_msec_t                 timeout;         /* of a step */
+    ngx_msec_t                 deadline;        /* of all, beside "wait" */
+
+    ngx_str_t                  trusted;         /* full names of files */
+    ngx_str_t                  certificate;
+    ngx_str_t                  certificate_key;
+    ngx_str_t                  server_name;
+    void                      *ssl;             /* ngx_ssl_t *, with TLS */
+
+    ngx_mesh_signing_e         signing;
+    ngx_str_t                  region;          /* empty: the environment's */
+    ngx_str_t                  service;
+
+    u_char                    *file;            /* where control_plane is */
+    ngx_uint_t                 line;
+} ngx_mesh_control_conf_t;
+
+
 typedef struct {
     ngx_str_t                  name;
     ngx_str_t                  resource;        /* "virtualNode/order" */
+    ngx_str_t                  owner;           /* of the mesh, of an ARN; or
+                                                   empty */
     ngx_mesh_resource_type_e   resource_type;
     ngx_str_t                  resource_name;   /* "order" */
 
-    ngx_str_t                  control_plane;   /* "file:/path", or empty */
+    ngx_str_t                  control_plane;   /* as written, or empty */
+    ngx_mesh_control_conf_t    control;
     ngx_msec_t                 interval;
     ngx_str_t                  state;           /* directory, or empty */
 

@@ -19,10 +19,6 @@
 #include "ngx_mesh_conf.h"
 
 
-static char *ngx_mesh_conf_resource(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_mesh_conf_control_plane(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_mesh_conf_app_address(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -52,8 +48,50 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       NULL },
 
     { ngx_string("control_plane"),
-      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      NGX_MESH_CONF|NGX_CONF_TAKE123,
       ngx_mesh_conf_control_plane,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("control_plane_timeout"),
+      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_control_timeout,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("control_plane_trusted_certificate"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, control.trusted),
+      NULL },
+
+    { ngx_string("control_plane_certificate"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, control.certificate),
+      NULL },
+
+    { ngx_string("control_plane_certificate_key"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, control.certificate_key),
+      NULL },
+
+    { ngx_string("control_plane_server_name"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, control.server_name),
+      NULL },
+
+    { ngx_string("control_plane_signing"),
+      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_control_signing,
       0,
       0,
       NULL },
@@ -258,86 +296,6 @@ ngx_module_t  ngx_mesh_conf_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-static char *
-ngx_mesh_conf_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_mesh_conf_t  *mcf = conf;
-
-    ngx_str_t  *value;
-
-    if (mcf->resource.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    mcf->resource = value[1];
-
-    if (ngx_strncmp(value[1].data, "virtualNode/", 12) == 0) {
-        mcf->resource_type = NGX_MESH_RESOURCE_VIRTUAL_NODE;
-        mcf->resource_name.data = value[1].data + 12;
-
-    } else if (ngx_strncmp(value[1].data, "virtualGateway/", 15) == 0) {
-        mcf->resource_type = NGX_MESH_RESOURCE_VIRTUAL_GATEWAY;
-        mcf->resource_name.data = value[1].data + 15;
-
-    } else {
-        return "must be \"virtualNode/NAME\" or \"virtualGateway/NAME\"";
-    }
-
-    mcf->resource_name.len = value[1].data + value[1].len
-                             - mcf->resource_name.data;
-
-    if (mcf->resource_name.len == 0 || mcf->resource_name.len > 255) {
-        return "must be \"virtualNode/NAME\" or \"virtualGateway/NAME\"";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_mesh_conf_control_plane(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_mesh_conf_t  *mcf = conf;
-
-    ngx_str_t  *value, s;
-
-    if (mcf->control_plane.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strncmp(value[1].data, "file:/", 6) != 0) {
-        return "must be \"file:\" and an absolute path";
-    }
-
-    mcf->control_plane = value[1];
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(value[2].data, "interval=", 9) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    s.data = value[2].data + 9;
-    s.len = value[2].len - 9;
-
-    mcf->interval = ngx_parse_time(&s, 0);
-
-    if (mcf->interval == (ngx_msec_t) NGX_ERROR || mcf->interval < 10) {
-        return "has an invalid \"interval\", it must be at least 10ms";
-    }
-
-    return NGX_CONF_OK;
-}
 
 
 static char *

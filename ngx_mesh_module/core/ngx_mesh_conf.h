@@ -47,6 +47,20 @@ typedef struct {
 } ngx_mesh_conf_arg_t;
 
 
+/* --- ngx_mesh_conf_control.c --- */
+
+char *ngx_mesh_conf_resource(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_mesh_conf_control_plane(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_mesh_conf_control_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_mesh_conf_control_signing(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* at the end of mesh{} */
+char *ngx_mesh_conf_control_check(ngx_conf_t *cf, ngx_mesh_conf_t *mcf);
+
+
 /* --- ngx_mesh_conf_node.c --- */
 
 char *ngx_mesh_conf_virtual_service(ngx_conf_t *cf, ngx_command_t *cmd,

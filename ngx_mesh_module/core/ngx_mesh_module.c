@@ -15,6 +15,7 @@
 #include <ngx_event.h>
 
 #include "ngx_mesh.h"
+#include "ngx_mesh_conf.h"
 #include "ngx_mesh_idle.h"
 #include "ngx_mesh_snapshot.h"
 
@@ -125,6 +126,9 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
      */
 
     mcf->interval = NGX_CONF_UNSET_MSEC;
+    mcf->control.wait = NGX_CONF_UNSET_MSEC;
+    mcf->control.timeout = NGX_CONF_UNSET_MSEC;
+    mcf->control.deadline = NGX_CONF_UNSET_MSEC;
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->max_document = NGX_CONF_UNSET_SIZE;
     mcf->lb_policy = NGX_CONF_UNSET_UINT;
@@ -140,7 +144,8 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
 static void
 ngx_mesh_default_block(ngx_mesh_conf_t *mcf)
 {
-    ngx_conf_init_msec_value(mcf->interval, 1000);
+    ngx_conf_init_msec_value(mcf->interval,
+                             mcf->control.url.host.len ? 5000 : 1000);
     ngx_conf_init_size_value(mcf->zone_size, 32 * 1024 * 1024);
     ngx_conf_init_size_value(mcf->max_document, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(mcf->lb_policy, NGX_MESH_ROUND_ROBIN);
@@ -264,7 +269,7 @@ ngx_mesh_check_block(ngx_conf_t *cf, ngx_mesh_conf_t *mcf)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ngx_mesh_conf_control_check(cf, mcf);
 }
 
 

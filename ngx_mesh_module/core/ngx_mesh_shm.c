@@ -174,6 +174,7 @@ ngx_mesh_shm_make(ngx_slab_pool_t *shpool)
         }
     }
 
+    sh->beat = ngx_current_msec;
     sh->magic = NGX_MESH_SHM_MAGIC;
     sh->layout = NGX_MESH_SHM_LAYOUT;
     sh->size = sizeof(ngx_mesh_shm_head_t);
@@ -295,6 +296,8 @@ ngx_mesh_shm_carry(ngx_mesh_shm_t *shm, ngx_mesh_shm_t *old, ngx_log_t *log)
                NGX_MESH_SHM_VERSION_LEN);
     ngx_memcpy(sh->reason, status.reason, NGX_MESH_SHM_REASON_LEN);
     ngx_memcpy(sh->source_error, status.source_error, NGX_MESH_SHM_REASON_LEN);
+    sh->contact = status.contact;
+    sh->failing = status.failing;
 
     if (ngx_mesh_shm_document(old, &text, &seq, log) != NGX_OK) {
         return;
@@ -319,6 +322,7 @@ ngx_mesh_shm_carry(ngx_mesh_shm_t *shm, ngx_mesh_shm_t *old, ngx_log_t *log)
     doc->source = status.source;
     doc->applied = status.applied;
     ngx_memcpy(doc->version, status.version, NGX_MESH_SHM_VERSION_LEN);
+    doc->origin = status.origin;
 
     sh->seq = seq;
 }
@@ -358,6 +362,7 @@ ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text, ngx_str_t *version,
         doc->source = source;
         doc->applied = ngx_time();
         ngx_mesh_shm_set(doc->version, NGX_MESH_SHM_VERSION_LEN, version);
+        ngx_memzero(&doc->origin, sizeof(ngx_mesh_origin_t));
 
         sh->barren = 0;
 
@@ -473,6 +478,13 @@ ngx_mesh_shm_source_error(ngx_mesh_shm_t *shm, ngx_str_t *reason)
 
     ngx_mesh_shm_set(shm->sh->source_error, NGX_MESH_SHM_REASON_LEN, reason);
 
+    if (reason->len == 0) {
+        shm->sh->failing = 0;
+
+    } else if (shm->sh->failing == 0) {
+        shm->sh->failing = ngx_time();
+    }
+
     ngx_shmtx_unlock(&shm->shpool->mutex);
 }
 
@@ -498,6 +510,7 @@ ngx_mesh_shm_status(ngx_mesh_shm_t *shm, ngx_mesh_shm_status_t *status)
         status->size = doc->size;
         status->applied = doc->applied;
         ngx_memcpy(status->version, doc->version, NGX_MESH_SHM_VERSION_LEN);
+        status->origin = doc->origin;
     }
 
     status->rejections = sh->rejections;
@@ -507,6 +520,9 @@ ngx_mesh_shm_status(ngx_mesh_shm_t *shm, ngx_mesh_shm_status_t *status)
     ngx_memcpy(status->reason, sh->reason, NGX_MESH_SHM_REASON_LEN);
     ngx_memcpy(status->source_error, sh->source_error,
                NGX_MESH_SHM_REASON_LEN);
+    status->contact = sh->contact;
+    status->failing = sh->failing;
+    status->agent = (ngx_pid_t) sh->agent;
 
     ngx_shmtx_unlock(&shm->shpool->mutex);
 }

@@ -5,7 +5,7 @@
 
 /*
  * What the processes of one nginx share: the document in force, what became of
- * the last one, and a state row for each endpoint.
+ * the last one, who looks for the next, and a state row for each endpoint.
  *
  * The document and the tables change under the slab mutex only.  Counters and
  * the sequence number are atomics, read and written without it.  Everything
@@ -24,6 +24,9 @@
 
 #define NGX_MESH_SHM_VERSION_LEN  128
 #define NGX_MESH_SHM_REASON_LEN   512
+#define NGX_MESH_SHM_ETAG_LEN     256
+#define NGX_MESH_SHM_STORE_LEN    64
+#define NGX_MESH_SHM_NAME_LEN     40
 #define NGX_MESH_SHM_NO_ROW       ((uint32_t) -1)
 
 
@@ -31,8 +34,18 @@ typedef enum {
     NGX_MESH_SOURCE_NONE = 0,
     NGX_MESH_SOURCE_DIRECTIVES,
     NGX_MESH_SOURCE_FILE,
-    NGX_MESH_SOURCE_LAST_KNOWN_GOOD
+    NGX_MESH_SOURCE_LAST_KNOWN_GOOD,
+    NGX_MESH_SOURCE_CONTROL_PLANE
 } ngx_mesh_source_e;
+
+
+/* what the control plane said of a document; all strings end with a NUL */
+
+typedef struct {
+    u_char                   etag[NGX_MESH_SHM_ETAG_LEN];
+    u_char                   store[NGX_MESH_SHM_STORE_LEN];
+    uint64_t                 revision;      /* of that store, 0: not said */
+} ngx_mesh_origin_t;
 
 
 /* what operators see about configuration; copied out under the mutex */
@@ -48,6 +61,10 @@ typedef struct {
     u_char                   rejected_version[NGX_MESH_SHM_VERSION_LEN];
     u_char                   reason[NGX_MESH_SHM_REASON_LEN];
     u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
+    ngx_mesh_origin_t        origin;        /* of the document in force */
+    time_t                   contact;       /* last answer, 0: none */
+    time_t                   failing;       /* since when, 0: it does not */
+    ngx_pid_t                agent;         /* 0: there is none */
 } ngx_mesh_shm_status_t;
 
 
@@ -113,6 +130,34 @@ void ngx_mesh_shm_reject(ngx_mesh_shm_t *shm, ngx_str_t *version,
 void ngx_mesh_shm_source_error(ngx_mesh_shm_t *shm, ngx_str_t *reason);
 
 void ngx_mesh_shm_status(ngx_mesh_shm_t *shm, ngx_mesh_shm_status_t *status);
+
+
+/* --- ngx_mesh_shm_agent.c, for the agent --- */
+
+/* the document "seq", if still in force, came with that */
+void ngx_mesh_shm_origin(ngx_mesh_shm_t *shm, ngx_atomic_uint_t seq,
+    ngx_mesh_origin_t *origin);
+
+/*
+ * A name of this nginx until its zone is gone: "name", unless there is one
+ * already, which is copied to "name" then.
+ */
+void ngx_mesh_shm_name(ngx_mesh_shm_t *shm,
+    u_char name[NGX_MESH_SHM_NAME_LEN]);
+
+/* the source answered just now */
+void ngx_mesh_shm_contact(ngx_mesh_shm_t *shm);
+
+/*
+ * The lease of the agent, of which there is one.  acquire() gives it to the
+ * caller and returns 1 if nobody has it, or who had it is gone or stuck;
+ * workers that are not "first" wait somewhat longer.  beat() tells that the
+ * holder is alive, to be called each second; 0: it has lost the lease and has
+ * to stop at once.
+ */
+ngx_uint_t ngx_mesh_shm_agent_acquire(ngx_mesh_shm_t *shm, ngx_uint_t first);
+ngx_uint_t ngx_mesh_shm_agent_beat(ngx_mesh_shm_t *shm);
+void ngx_mesh_shm_agent_release(ngx_mesh_shm_t *shm);
 
 
 /*

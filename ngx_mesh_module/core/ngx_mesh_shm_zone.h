@@ -4,7 +4,7 @@
  */
 
 /*
- * How the shared zone is laid out; for ngx_mesh_shm.c and ngx_mesh_rows.c
+ * How the shared zone is laid out; for ngx_mesh_shm*.c and ngx_mesh_rows.c
  * only.  NGX_MESH_SHM_LAYOUT is to be raised with every change here or of
  * ngx_mesh_row_t.
  */
@@ -21,7 +21,7 @@
 
 
 #define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
-#define NGX_MESH_SHM_LAYOUT        2
+#define NGX_MESH_SHM_LAYOUT        3
 
 #define NGX_MESH_SHM_CHUNK         1024         /* rows */
 #define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
@@ -41,6 +41,7 @@ typedef struct {
     ngx_mesh_source_e        source;
     time_t                   applied;
     u_char                   version[NGX_MESH_SHM_VERSION_LEN];
+    ngx_mesh_origin_t        origin;
 } ngx_mesh_shm_document_t;
 
 
@@ -66,6 +67,13 @@ typedef struct {
     u_char                   rejected_version[NGX_MESH_SHM_VERSION_LEN];
     u_char                   reason[NGX_MESH_SHM_REASON_LEN];
     u_char                   source_error[NGX_MESH_SHM_REASON_LEN];
+    time_t                   contact;
+    time_t                   failing;
+    u_char                   name[NGX_MESH_SHM_NAME_LEN];
+
+    /* the lease of the agent, taken by a change of "agent" */
+    ngx_atomic_t             agent;         /* pid, 0: free */
+    ngx_atomic_t             beat;          /* ms of the monotonic clock */
 
     /* all row indices are below nrows, which never shrinks */
     ngx_mesh_row_t         **chunks;

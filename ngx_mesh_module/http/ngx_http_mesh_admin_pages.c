@@ -46,7 +46,7 @@ static ngx_http_mesh_admin_counter_t  ngx_http_mesh_admin_counters[] = {
 };
 
 static const char  *ngx_http_mesh_admin_sources[] = {
-    "none", "directives", "file", "last-known-good"
+    "none", "directives", "file", "last-known-good", "control-plane"
 };
 
 static const char  *ngx_http_mesh_admin_protocols[] = {
@@ -117,11 +117,21 @@ ngx_http_mesh_admin_status(ngx_http_mesh_admin_t *a,
                                a->conf->control_plane.data,
                                a->conf->control_plane.len);
     ngx_http_mesh_admin_time(a, "        ", "applied", st->applied);
+    ngx_http_mesh_admin_time(a, "        ", "last_contact", st->contact);
+
+    if (st->origin.store[0]) {
+        ngx_http_mesh_admin_member(a, "        ", "store", st->origin.store,
+                                   ngx_strlen(st->origin.store));
+        ngx_http_mesh_admin_print(a, "        \"revision\": %uL,\n",
+                                  st->origin.revision);
+    }
 
     if (st->source_error[0]) {
         ngx_http_mesh_admin_member(a, "        ", "source_error",
                                    st->source_error,
                                    ngx_strlen(st->source_error));
+        ngx_http_mesh_admin_time(a, "        ", "failing_since",
+                                 st->failing);
     }
 
     if (st->rejected) {
@@ -136,9 +146,10 @@ ngx_http_mesh_admin_status(ngx_http_mesh_admin_t *a,
                                      "        },\n", st->rejections);
     }
 
-    ngx_http_mesh_admin_print(a, "        \"sequence\": %uA,\n"
+    ngx_http_mesh_admin_print(a, "        \"agent\": %P,\n"
+                                 "        \"sequence\": %uA,\n"
                                  "        \"bytes\": %uz\n"
-                                 "    }", st->seq, st->size);
+                                 "    }", st->agent, st->seq, st->size);
 }
 
 

@@ -77,8 +77,8 @@ mesh_unit_state_read(ngx_mesh_unit_t *u, ngx_mesh_state_t *st, ngx_str_t *text)
 {
     ngx_int_t  rc;
 
-    rc = ngx_mesh_state_read(st->path, MESH_STATE_MAX, text, st->error,
-                             u->log);
+    rc = ngx_mesh_state_read(st->path, MESH_STATE_MAX, text, &st->origin,
+                             st->error, u->log);
     if (rc == NGX_OK) {
         ngx_free(text->data);
     }
@@ -145,7 +145,7 @@ mesh_unit_state_round_trip(ngx_mesh_unit_t *u)
     (void) ngx_file_info(st->path, &fi);
     MESH_IS_INT(ngx_file_access(&fi), 0600, "with mode 0600");
 
-    MESH_IS_INT(ngx_mesh_state_read(st->path, MESH_STATE_MAX, &text, st->error,
+    MESH_IS_INT(ngx_mesh_state_read(st->path, MESH_STATE_MAX, &text, &st->origin, st->error,
                                     u->log),
                 NGX_OK, "it is read");
     MESH_OK(text.len == st->text.len
@@ -228,7 +228,7 @@ mesh_unit_state_damaged(ngx_mesh_unit_t *u)
     MESH_IS_INT(mesh_unit_state_read(u, st, &text), NGX_OK,
                 "as it was it is used");
 
-    MESH_IS_INT(ngx_mesh_state_read(st->path, 1, &text, st->error, u->log),
+    MESH_IS_INT(ngx_mesh_state_read(st->path, 1, &text, &st->origin, st->error, u->log),
                 NGX_OK, "the limit leaves room for a header");
 
     if (text.data) {
