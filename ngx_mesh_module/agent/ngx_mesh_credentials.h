@@ -27,7 +27,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_client.h"
 #include "ngx_mesh_sigv4.h"
+#include "ngx_mesh_url.h"
+
+
+#define NGX_MESH_CREDENTIALS_MAX  65536     /* bytes of a file, of an answer */
 
 
 /* what the environment says; an empty string: not set */
@@ -40,8 +45,11 @@ typedef struct {
     ngx_str_t                file;          /* null-terminated */
     ngx_str_t                profile;
 
-    ngx_str_t                relative_uri;
-    ngx_str_t                full_uri;
+    ngx_mesh_url_t           url;           /* of the container's endpoint; no
+                                               host: there is none */
+#if (NGX_SSL)
+    ngx_ssl_t               *ssl;           /* with url.tls */
+#endif
     ngx_str_t                auth_token;
     ngx_str_t                auth_token_file;   /* null-terminated */
 
@@ -51,7 +59,8 @@ typedef struct {
 
     unsigned                 given:1;       /* there is something to sign with;
                                                0: requests go unsigned */
-    unsigned                 explicit_file:1;   /* it has to be there */
+    unsigned                 explicit_file:1;   /* counts though it is not
+                                                   there yet */
 } ngx_mesh_credentials_conf_t;
 
 
@@ -112,6 +121,24 @@ void ngx_mesh_credentials_cancel(ngx_mesh_credentials_wait_t *wait);
  * again, whatever the expiration says.
  */
 void ngx_mesh_credentials_refused(ngx_mesh_credentials_t *chain);
+
+
+/*
+ * The parts of it that are functions of plain data.
+ *
+ * The profile of a credentials file, as parts of its text.  NGX_DECLINED: it
+ * is not there, NGX_ERROR: it is not complete.
+ */
+ngx_int_t ngx_mesh_credentials_profile(ngx_str_t *text, ngx_str_t *profile,
+    ngx_mesh_sigv4_credentials_t *credentials);
+
+/*
+ * The answer of a container's endpoint, in "pool"; "expires" is 0 if it does
+ * not say.  NGX_ERROR: "error" (in "pool") tells.
+ */
+ngx_int_t ngx_mesh_credentials_answer(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_mesh_sigv4_credentials_t *credentials, time_t *expires,
+    ngx_str_t *error);
 
 
 #endif /* _NGX_MESH_CREDENTIALS_H_INCLUDED_ */
