@@ -20,7 +20,7 @@
 
 
 #define NGX_HTTP_MESH_CONTROL_MESSAGE      512
-#define NGX_HTTP_MESH_CONTROL_MESSAGE_MAX  (256 * 1024)
+#define NGX_HTTP_MESH_CONTROL_MESSAGE_MAX  (128 * 1024)
 
 
 static void ngx_http_mesh_control_finalize(ngx_http_mesh_control_ctx_t *ctx,
