@@ -20,7 +20,13 @@ trap finish EXIT
 while read -r name; do
     unset "$name"
 done < <(env | sed -n 's/^\(\(MESH\|ENVOY\|APPMESH\|LISTENER\)_[A-Z_]*\)=.*/\1/p' \
-             | grep -v '^MESH_MODULE$')
+             | grep -vE '^MESH_(MODULE|BUILD_DIR|NGINX)$')
+
+# what util/test built and runs, rather than what the launcher would find
+if [ -e "${MESH_BUILD_DIR:-}/ngx_http_mesh_module.so" ]; then
+    export MESH_MODULE=$MESH_BUILD_DIR/ngx_http_mesh_module.so
+    export NGINX=$MESH_NGINX
+fi
 
 n=0
 
@@ -252,7 +258,7 @@ ok $? 'ROLE --help'
 
 # the control plane
 
-role=control-plane
+role="control-plane"
 base=(--data /d)
 
 mesh "${base[@]}"
@@ -422,5 +428,86 @@ pid=
 [ -z "$(find "$run" -name nginx.pid)" ] && grep -q '"GET / HTTP/1.1" 404' \
     "$dir/access.log"
 ok $? 'it wrote its access log and took its pid file along'
+
+
+# a control plane, and a sidecar of it
+
+control=${MESH_CONTROL_MODULE:-${module%/*}/ngx_http_mesh_control_module.so}
+
+if [ "$module" = builtin ] || [ ! -e "$control" ]; then
+    echo "ok $((n += 1)) # skip no module of the control plane"
+    echo "1..$n"
+    exit
+fi
+
+until_ready() {     # until_ready SOCKET NAME
+    local status='' i
+    for ((i = 0; i < 100; i++)); do
+        status=$(get "$1" /ready)
+        [ "$status" != 200 ] || break
+        sleep 0.1
+    done
+    [ "$status" = 200 ]
+    ok $? "$2"
+}
+
+put() {             # put PATH BODY: prints the status
+    curl -s -m 5 -o "$dir/out" -w '%{http_code}' -X PUT -d "$2" \
+        --unix-socket "$dir/api" "http://localhost/v20190125/meshes$1"
+}
+
+listen=127.0.0.1:$(python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+start=(control-plane --listen "unix:$dir/api" --data "$dir/store" --workers 2
+       --run-dir "$dir/cp" --access-log "$dir/api.log")
+
+util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err" \
+    && [ ! -e "$dir/store/store.db" ]
+ok $? '--test makes no store'
+
+util/mesh "${start[@]}" > "$dir/out" 2> "$dir/err" &
+pid=$!
+until_ready api 'control plane: /ready'
+
+[ "$(put '' '{"meshName": "m"}')" = 200 ]
+ok $? 'creates a mesh'
+[ "$(put /m/virtualNodes '{"virtualNodeName": "n", "spec": {}}')" = 200 ]
+ok $? 'and a virtual node'
+[ "$(put '' '{"meshName": "m"}')" = 409 ]
+ok $? 'not again'
+
+mode=$(stat -c %a "$dir/store" "$dir/store/store.db" | tr '\n' ' ')
+[ "$mode" = '700 600 ' ] || echo "# $mode" > "$dir/err"
+[ "$mode" = '700 600 ' ]
+ok $? 'the store is for the workers alone'
+
+grep -q '"PUT /v20190125/meshes HTTP/1.1" 409 .* [0-9a-f-]\{36\}$' "$dir/api.log"
+ok $? 'access log, with the id of the request'
+
+kill -QUIT "$pid"
+wait "$pid"
+ok $? 'SIGQUIT ends it with status 0'
+
+start[2]=$listen
+util/mesh "${start[@]}" > "$dir/out" 2> "$dir/err" &
+pid=$!
+
+util/mesh sidecar --resource mesh/m/virtualNode/n --egress off --ingress off \
+    --control-plane "http://$listen" --admin "unix:$dir/admin" --workers 1 \
+    --run-dir "$dir/s" --state "$dir/s-state" > "$dir/out" 2> "$dir/err" &
+sidecar=$!
+
+until_ready admin 'a sidecar of the control plane that was started again'
+
+kill -QUIT "$sidecar"
+wait "$sidecar"
+ok $? 'SIGQUIT ends the sidecar, which waits for changes'
+kill -QUIT "$pid"
+wait "$pid"
+ok $? 'and the control plane'
+pid=
 
 echo "1..$n"

@@ -150,6 +150,8 @@ def fsyncs(bench, directory):
 
 
 def run(bench, results):
+    if not bench.available(proxies.Mesh):
+        return
     os.makedirs(os.path.join(proxies.BUILD, 'run'), exist_ok=True)
     results['fdatasync'] = fsyncs(bench, proxies.BUILD)
     for part in PARTS:

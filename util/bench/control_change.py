@@ -43,7 +43,7 @@ def in_sidecars(bench, make, sidecars):
         c = plane.client()
         with sidecars(bench, plane, 'mesh/bench/virtualNode/c0',
                       SIDECARS) as all_:
-            for n in range(1, (20 if bench.seconds < 4 else UPDATES) + 1):
+            for n in range(1, (20 if bench.quick else UPDATES) + 1):
                 was = [s.version() for s in all_]
                 c.put(ROUTE, {'spec': weights(n)})
                 answered = time.monotonic()
@@ -72,7 +72,7 @@ def at_watchers(bench, make, workers):
                                    [('bench', 'c%d' % n)
                                     for n in range(WATCHERS)])
         try:
-            for n in range(1, (3 if bench.seconds < 4 else WAVES) + 1):
+            for n in range(1, (3 if bench.quick else WAVES) + 1):
                 watchers.wait()
                 time.sleep(.5)
                 c.put(ROUTE, {'spec': weights(n)})

@@ -128,7 +128,7 @@ def idle(plane, size):
 
 
 def run(bench, make, _, results):
-    size = Size(200 if bench.seconds < 4 else NODES)
+    size = Size(200 if bench.quick else NODES)
     out = results['scale'] = {'nodes': size.nodes, 'routes': ROUTES}
 
     with make(bench) as plane:
