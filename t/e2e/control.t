@@ -761,7 +761,7 @@ def timeout():
     stuck = put(cp, 'stuck')
     names = {'m', 'stuck'}
     if mesh_h2.AVAILABLE:
-        put(cp, 'h2-stuck', True)
+        stream = put(cp, 'h2-stuck', True)
         names.add('h2-stuck')
     tap.same(cp.get(uri('meshes', 'm')).status, 200, 'writes wait')
     cp.send(signal.SIGQUIT)
@@ -770,6 +770,8 @@ def timeout():
     db.execute('COMMIT')
     db.close()
     read_all(stuck)
+    if mesh_h2.AVAILABLE:
+        read_all(stream[0].socket)
     tap.ok(cp.stop(), 'it ends when the store has answered')
 
     cp.start()
