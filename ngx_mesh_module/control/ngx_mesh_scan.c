@@ -32,7 +32,7 @@ ngx_mesh_scan_find(ngx_str_t *value, const char *path, ngx_str_t *found)
     at = *value;
 
     for ( ;; ) {
-        end = strchr(path, '.');
+        end = ngx_strchr(path, '.');
         len = end ? (size_t) (end - path) : ngx_strlen(path);
 
         if (ngx_mesh_scan_member(&at, path, len, &at) != NGX_OK) {
@@ -49,7 +49,7 @@ ngx_mesh_scan_find(ngx_str_t *value, const char *path, ngx_str_t *found)
 }
 
 
-/* names of members are compared as written: none that is asked for is escaped */
+/* names are compared as written: none that is asked for is escaped */
 
 static ngx_int_t
 ngx_mesh_scan_member(ngx_str_t *object, const char *name, size_t len,
