@@ -571,10 +571,6 @@ ngx_http_mesh_control_auth_decline(ngx_http_mesh_control_ctx_t *ctx,
     ctx->error = error;
     ctx->message = *message;
 
-    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                  "mesh: refused %s: %s: %V", ctx->op->name, error->name,
-                  message);
-
     return NGX_DECLINED;
 }
 

@@ -101,8 +101,9 @@ ngx_mesh_keys_t *ngx_mesh_keys_parse(ngx_pool_t *pool, ngx_str_t *path,
 
 /*
  * Reads a file if it changed; a change counts when it was seen twice.  NGX_OK:
- * file->keys are new ones, the old ones were let go.  NGX_DECLINED: nothing is new.  NGX_ERROR: file->keys are as
- * before, "error" (in "pool") tells what is wrong, each thing only once.
+ * file->keys are new ones, the old ones were let go.  NGX_DECLINED: nothing is
+ * new.  NGX_ERROR: file->keys are as before, "error" (in "pool") tells what is
+ * wrong, each thing only once.
  */
 ngx_int_t ngx_mesh_keys_refresh(ngx_pool_t *pool, ngx_mesh_keys_file_t *file,
     ngx_str_t *error);

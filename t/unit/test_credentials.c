@@ -282,8 +282,8 @@ mesh_unit_credentials_file(ngx_mesh_unit_t *u)
     int                           fd;
     u_char                        path[] = "/tmp/mesh-unit-aws.XXXXXX";
     ngx_str_t                     error, got;
-    mesh_credentials_wait_t       w;
     ngx_mesh_credentials_t       *chain;
+    mesh_credentials_wait_t       w;
     ngx_mesh_credentials_conf_t   conf;
 
     fd = mkstemp((char *) path);

@@ -375,8 +375,8 @@ static void
 mesh_unit_verify_change(ngx_mesh_sigv4_request_t *rq, const char *name,
     const char *value)
 {
-    ngx_uint_t   i;
     ngx_str_t   *had;
+    ngx_uint_t   i;
 
     for (i = 0; i < rq->nheaders; i++) {
         had = &rq->headers[i].name;
