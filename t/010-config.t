@@ -651,10 +651,10 @@ has no virtual node "x", which this proxy is
 
 
 
-=== TEST 51: a control plane that is http://x/
+=== TEST 51: a control plane that is ftp://x/
 --- mesh
 mesh m {
-    control_plane  http://x/;  # <-
+    control_plane  ftp://x/;  # <-
 }
 --- emerg
 "control_plane" directive must be "file:" and an absolute path

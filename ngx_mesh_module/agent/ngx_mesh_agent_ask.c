@@ -29,7 +29,7 @@
 
 
 #define NGX_MESH_AGENT_UUID_LEN    36
-#define NGX_MESH_AGENT_REJECTED    256      /* bytes of a reason that are told */
+#define NGX_MESH_AGENT_REJECTED    256      /* bytes of a reason, told */
 
 
 static void ngx_mesh_agent_ask_credentials(ngx_mesh_credentials_wait_t *wait,
@@ -228,8 +228,8 @@ ngx_mesh_agent_ask_sign(ngx_mesh_agent_http_t *h,
     u_char                     date[NGX_MESH_SIGV4_DATE_LEN];
     u_char                     hash[NGX_MESH_SIGV4_HEX_LEN];
     ngx_str_t                  empty, authorization;
-    ngx_mesh_sigv4_header_t    headers[3];
     ngx_mesh_sigv4_scope_t     scope;
+    ngx_mesh_sigv4_header_t    headers[3];
     ngx_mesh_sigv4_request_t   rq;
 
     ngx_memzero(&rq, sizeof(ngx_mesh_sigv4_request_t));

@@ -150,6 +150,7 @@ ngx_mesh_answer_end(ngx_mesh_answer_t *an)
         p = ngx_slprintf(an->error,
                          an->error + NGX_MESH_CLIENT_ERROR_LEN - 1,
                          "closed the connection without an answer");
+
     } else {
         p = ngx_slprintf(an->error,
                          an->error + NGX_MESH_CLIENT_ERROR_LEN - 1,

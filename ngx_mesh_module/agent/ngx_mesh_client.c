@@ -6,8 +6,8 @@
 /*
  * The asynchronous HTTP/1.1 client.
  *
- *     start ─► kept connection ─────────────────────────────► send ─► read ─► end
- *       └────► resolve (thread) ─► connect ─► TLS handshake ──┘
+ *     start ─► kept connection ─────────────────────────► send ─► read ─► end
+ *       └────► resolve (thread) ─► connect ─► handshake ──┘
  *                                     ▲ next address │
  *                                     └──────────────┘
  *

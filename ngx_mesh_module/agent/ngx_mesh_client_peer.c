@@ -31,8 +31,7 @@
 struct ngx_mesh_client_job_s {
     ngx_mesh_client_t         *client;      /* NULL: nobody waits */
     ngx_pool_t                *pool;
-    const char                *host;
-    char                       port[sizeof("65535")];
+    char                      *host;
 
     /* set by the thread */
     int                        rc;
@@ -138,6 +137,7 @@ ngx_mesh_client_literal(ngx_mesh_client_t *cl)
 static ngx_mesh_client_job_t *
 ngx_mesh_client_job(ngx_mesh_client_t *cl)
 {
+    size_t                  len;
     ngx_pool_t             *pool;
     ngx_mesh_client_job_t  *job;
 
@@ -148,14 +148,18 @@ ngx_mesh_client_job(ngx_mesh_client_t *cl)
 
     job = ngx_pcalloc(pool, sizeof(ngx_mesh_client_job_t));
 
+    len = cl->conf->url->host.len + 1;
+
     if (job) {
-        job->host = (char *) ngx_pstrdup(pool, &cl->conf->url->host);
+        job->host = ngx_pnalloc(pool, len);
     }
 
     if (job == NULL || job->host == NULL) {
         ngx_destroy_pool(pool);
         return NULL;
     }
+
+    ngx_memcpy(job->host, cl->conf->url->host.data, len);
 
     job->client = cl;
     job->pool = pool;
@@ -496,8 +500,8 @@ ngx_mesh_client_verify(ngx_mesh_client_t *cl)
 static ngx_int_t
 ngx_mesh_client_verify_name(ngx_connection_t *c, ngx_str_t *name)
 {
-    X509  *cert;
     int    rc;
+    X509  *cert;
 
     if (ngx_ssl_check_host(c, name) == NGX_OK) {
         return NGX_OK;

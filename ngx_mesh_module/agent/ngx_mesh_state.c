@@ -9,11 +9,13 @@
  *     nginx-mesh-state 1 sha256=HEX size=BYTES version=VERSION
  *
  * followed, if a control plane said so, by " etag=ETAG" and " store=STORE
- * revision=NUMBER" in the same line.  The digest is that of the document and of what follows the digest in the
+ * revision=NUMBER" in the same line.
+ *
+ * The digest is that of the document and of what follows the digest in the
  * header.  The file is written under another name, flushed and renamed, so
  * that it is there whole or not at all; still it is not believed when read: a
- * file that is not to the byte what was written is not used.  Written by worker
- * 0 (in a thread), read by workers that start.
+ * file that is not to the byte what was written is not used.  Written by the
+ * agent (in a thread), read by workers that start.
  */
 
 

@@ -145,8 +145,8 @@ mesh_unit_state_round_trip(ngx_mesh_unit_t *u)
     (void) ngx_file_info(st->path, &fi);
     MESH_IS_INT(ngx_file_access(&fi), 0600, "with mode 0600");
 
-    MESH_IS_INT(ngx_mesh_state_read(st->path, MESH_STATE_MAX, &text, &st->origin, st->error,
-                                    u->log),
+    MESH_IS_INT(ngx_mesh_state_read(st->path, MESH_STATE_MAX, &text,
+                                    &st->origin, st->error, u->log),
                 NGX_OK, "it is read");
     MESH_OK(text.len == st->text.len
             && ngx_memcmp(text.data, st->text.data, text.len) == 0,
@@ -228,7 +228,8 @@ mesh_unit_state_damaged(ngx_mesh_unit_t *u)
     MESH_IS_INT(mesh_unit_state_read(u, st, &text), NGX_OK,
                 "as it was it is used");
 
-    MESH_IS_INT(ngx_mesh_state_read(st->path, 1, &text, &st->origin, st->error, u->log),
+    MESH_IS_INT(ngx_mesh_state_read(st->path, 1, &text, &st->origin,
+                                    st->error, u->log),
                 NGX_OK, "the limit leaves room for a header");
 
     if (text.data) {
