@@ -149,7 +149,7 @@ mesh "${env[@]}" ENVOY_LOG_LEVEL=warning ENVOY_CONCURRENCY=2 \
     MESH_EGRESS=127.0.0.1:1 MESH_INGRESS=off MESH_STATE=/e/s
 ok $? 'environment alone'
 has 'APPMESH_RESOURCE_ARN: mesh' 'mesh shop \{'
-has 'APPMESH_RESOURCE_ARN: node' 'resource virtualNode/cart_v-1;'
+has 'APPMESH_RESOURCE_ARN: node, and owner of the mesh' "resource $arn;"
 has 'MESH_CONTROL_PLANE' 'control_plane file:/etc/m.json;'
 has 'ENVOY_LOG_LEVEL' 'error_log stderr warn;'
 has 'ENVOY_CONCURRENCY' 'worker_processes 2;'

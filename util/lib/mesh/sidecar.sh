@@ -79,6 +79,11 @@ take_resource() {
 
     set_value mesh "$(cut -d/ -f2 <<< "$value")"
     set_value node "${value##*/}"
+
+    # the account of an ARN is the owner of the mesh
+    set_value resource "virtualNode/${values[node]}"
+    [[ ${option[resource]} != arn:* ]] \
+        || set_value resource "${option[resource]}"
 }
 
 take_control_plane() {
