@@ -32,7 +32,7 @@
 typedef struct {
     ngx_mesh_store_sqlite_t     *ss;
     ngx_mesh_store_write_t      *write;
-    ngx_uint_t                   pages;     /* in the WAL */
+    ngx_uint_t                   due;       /* a checkpoint */
     u_char                       message[NGX_MESH_SQLITE_MESSAGE_LEN];
 } ngx_mesh_store_sqlite_job_t;
 
@@ -600,7 +600,7 @@ ngx_mesh_store_sqlite_work_locked(ngx_mesh_store_sqlite_job_t *job)
         ngx_mesh_sqlite_write(db, write);
     }
 
-    job->pages = db->pages;
+    job->due = db->due;
     (void) ngx_cpystrn(job->message, db->message,
                        NGX_MESH_SQLITE_MESSAGE_LEN);
 
@@ -631,7 +631,7 @@ ngx_mesh_store_sqlite_done(ngx_mesh_store_sqlite_job_t *job)
                                     write->error, job->message);
     }
 
-    if (job->pages >= NGX_MESH_SQLITE_CHECKPOINT) {
+    if (job->due) {
         ngx_mesh_store_sqlite_checkpoint(ss);
     }
 

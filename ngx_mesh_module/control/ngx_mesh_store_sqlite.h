@@ -74,7 +74,9 @@ typedef struct {
     sqlite3_stmt                *stmts[NGX_MESH_SQLITE_STMTS];
     ngx_msec_t                   wait;      /* for locks, 0: not at all */
     ngx_msec_t                   waited;
-    ngx_uint_t                   pages;     /* in the WAL at the last commit */
+    ngx_uint_t                   moved;     /* pages of the WAL at the last
+                                               checkpoint */
+    ngx_uint_t                   due;       /* the next one is */
 
     /* why the last call failed, in the words of SQLite */
     ngx_mesh_store_error_e       error;

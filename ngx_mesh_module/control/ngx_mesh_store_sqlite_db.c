@@ -163,7 +163,12 @@ ngx_mesh_sqlite_wal(void *data, sqlite3 *sqlite, const char *name, int pages)
 {
     ngx_mesh_sqlite_t *db = data;
 
-    db->pages = pages;
+    if ((ngx_uint_t) pages < db->moved) {
+        /* it was begun anew */
+        db->moved = 0;
+    }
+
+    db->due = (pages - db->moved >= NGX_MESH_SQLITE_CHECKPOINT);
 
     return SQLITE_OK;
 }

@@ -276,14 +276,15 @@ ngx_mesh_sqlite_checkpoint(ngx_mesh_sqlite_t *db)
         return;
     }
 
-    db->pages = 0;
+    pages = 0;
 
-    if (sqlite3_wal_checkpoint_v2(db->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                  &pages, &done)
-        != SQLITE_OK)
-    {
-        return;
-    }
+    (void) sqlite3_wal_checkpoint_v2(db->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                     &pages, &done);
+
+    /* -1 while somebody else is at it */
+
+    db->moved = ngx_max(pages, (int) (db->moved + NGX_MESH_SQLITE_CHECKPOINT));
+    db->due = 0;
 
     if (pages > NGX_MESH_SQLITE_WAL_LARGE * NGX_MESH_SQLITE_CHECKPOINT) {
         wait = db->wait;

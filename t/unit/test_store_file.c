@@ -348,7 +348,7 @@ mesh_unit_store_answered_to_pipe(ngx_mesh_sqlite_t *db, ngx_fd_t fd,
 
         ngx_mesh_sqlite_write(db, write);
 
-        if (db->pages > NGX_MESH_SQLITE_CHECKPOINT / 10) {
+        if (n % 20 == 0) {
             ngx_mesh_sqlite_checkpoint(db);
         }
 
