@@ -18,11 +18,17 @@
 
 #define NGX_MESH_CHECK_MESSAGE  4096
 
+/* bytes of a string that a proxy takes, see ngx_mesh_loader_conf(); the model
+   leaves some without a bound */
+#define NGX_MESH_CHECK_STRING   65536
+
 
 static ngx_int_t ngx_mesh_check_name(ngx_mesh_check_t *check,
     ngx_mesh_rules_t *rules);
 static ngx_int_t ngx_mesh_check_kind(ngx_mesh_rules_t *rules,
     ngx_mesh_kind_e kind, ngx_mesh_json_t *spec);
+static ngx_int_t ngx_mesh_check_strings(ngx_mesh_rules_t *rules,
+    ngx_mesh_json_t *value);
 static ngx_int_t ngx_mesh_check_rules_error(void *data, ngx_mesh_json_t *value,
     ngx_str_t *reason);
 
@@ -38,6 +44,10 @@ ngx_mesh_check_spec(ngx_mesh_check_t *check, ngx_mesh_json_t *spec)
     }
 
     rc = ngx_mesh_check_name(check, &cr.rules);
+
+    if (rc == NGX_OK) {
+        rc = ngx_mesh_check_strings(&cr.rules, spec);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_mesh_check_kind(&cr.rules, check->id->kind->kind, spec);
@@ -95,6 +105,45 @@ ngx_mesh_check_kind(ngx_mesh_rules_t *rules, ngx_mesh_kind_e kind,
         return ngx_mesh_rules_gateway_route(rules, spec);
 
     default: /* their shapes say all */
+        return NGX_OK;
+    }
+}
+
+
+/* the recursion is as deep as the shapes are */
+
+static ngx_int_t
+ngx_mesh_check_strings(ngx_mesh_rules_t *rules, ngx_mesh_json_t *value)
+{
+    ngx_int_t         rc;
+    ngx_mesh_json_t  *v;
+
+    switch (value->type) {
+
+    case NGX_MESH_JSON_STRING:
+
+        if (value->u.string.len > NGX_MESH_CHECK_STRING) {
+            return ngx_mesh_rules_violation(rules, value,
+                                            "must have at most %d bytes",
+                                            NGX_MESH_CHECK_STRING);
+        }
+
+        return NGX_OK;
+
+    case NGX_MESH_JSON_ARRAY:
+    case NGX_MESH_JSON_OBJECT:
+
+        for (v = value->u.child.first; v; v = v->next) {
+            rc = ngx_mesh_check_strings(rules, v);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        return NGX_OK;
+
+    default:
         return NGX_OK;
     }
 }

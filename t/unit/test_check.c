@@ -440,6 +440,53 @@ mesh_unit_check_resources(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_check_resources)
 
 
+/* a string that no proxy would take, where the model has no bound */
+
+static void
+mesh_unit_check_long(ngx_mesh_unit_t *u)
+{
+    ngx_str_t          prefix;
+    ngx_uint_t         n;
+    ngx_mesh_id_t      id;
+    ngx_mesh_json_t   *spec, *match;
+    ngx_mesh_check_t   check;
+
+    ngx_memzero(&id, sizeof(ngx_mesh_id_t));
+    ngx_memzero(&check, sizeof(ngx_mesh_check_t));
+
+    id.kind = &ngx_mesh_kinds[NGX_MESH_KIND_ROUTE];
+    ngx_str_set(&id.name, "x");
+
+    check.pool = u->pool;
+    check.id = &id;
+
+    for (n = 65536; n < 65538; n++) {
+
+        spec = mesh_unit_check_spec(u, NGX_MESH_KIND_ROUTE,
+                           ROUTES("httpRoute", "{\"prefix\":\"/\"}",
+                                  TARGET("n")));
+
+        prefix.len = n;
+        prefix.data = ngx_palloc(u->pool, n);
+        ngx_memset(prefix.data, '/', n);
+
+        match = ngx_mesh_json_get(ngx_mesh_json_get(spec, "httpRoute"),
+                                  "match");
+        ngx_mesh_json_get(match, "prefix")->u.string = prefix;
+
+        MESH_IS_INT(ngx_mesh_check_spec(&check, spec),
+                    (n == 65536) ? NGX_OK : NGX_DECLINED, "%ui bytes", n);
+    }
+
+    MESH_OK(ngx_strlcasestrn(check.message.data,
+                             check.message.data + check.message.len,
+                             (u_char *) "must have at most 65536 bytes", 28)
+            != NULL, "%V", &check.message);
+}
+
+MESH_UNIT(mesh_unit_check_long)
+
+
 static void
 mesh_unit_check_echo(ngx_mesh_unit_t *u)
 {
