@@ -186,9 +186,10 @@ ngx_mesh_record_violation(void *data, ngx_mesh_json_t *value,
 ngx_mesh_json_t *
 ngx_mesh_record_head(ngx_pool_t *pool, ngx_str_t *text)
 {
-    size_t     len;
-    u_char    *p;
-    ngx_str_t  head, error;
+    size_t            len;
+    u_char           *p;
+    ngx_str_t         head, error;
+    ngx_mesh_json_t  *root;
 
     static ngx_mesh_json_limits_t  limits = { 0, 0, 4, 0 };
 
@@ -196,6 +197,8 @@ ngx_mesh_record_head(ngx_pool_t *pool, ngx_str_t *text)
 
     p = ngx_strnstr(text->data, NGX_MESH_RECORD_SPEC, text->len);
     if (p == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "mesh store: a resource has no spec");
         return NULL;
     }
 
@@ -210,7 +213,13 @@ ngx_mesh_record_head(ngx_pool_t *pool, ngx_str_t *text)
     ngx_memcpy(head.data, text->data, len);
     head.data[len] = '}';
 
-    return ngx_mesh_json_parse(pool, &limits, &head, &error);
+    root = ngx_mesh_json_parse(pool, &limits, &head, &error);
+    if (root == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "mesh store: a resource cannot be read: %V", &error);
+    }
+
+    return root;
 }
 
 

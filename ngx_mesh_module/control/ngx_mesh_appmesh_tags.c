@@ -298,6 +298,8 @@ ngx_mesh_appmesh_tagged_elsewhere(ngx_http_mesh_control_ctx_t *ctx,
 }
 
 
+/* the case of a service's name is not looked at; that of others is, by id */
+
 static ngx_int_t
 ngx_mesh_appmesh_has_arn(ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_id_t *id,
     ngx_str_t *arn, ngx_mesh_record_t *record)
