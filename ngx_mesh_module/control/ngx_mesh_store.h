@@ -86,7 +86,10 @@ struct ngx_mesh_store_read_s {
 };
 
 
-/* what has to hold for a transaction to be done */
+/*
+ * What has to hold for a transaction to be done.  An engine that does not know
+ * what was removed (etcd) has to write it down for the prefix.
+ */
 
 typedef struct {
     ngx_str_t                key;

@@ -267,15 +267,15 @@ ngx_mesh_store_sqlite_deliver(ngx_mesh_store_sqlite_t *ss,
         return;
     }
 
+    if (ngx_array_init(&keys, pool, 16, sizeof(ngx_str_t)) != NGX_OK) {
+        goto done;
+    }
+
     /* a revision that went back is another file */
 
-    rc = (ss->seen < sn->trimmed || ss->seen > sn->revision) ? NGX_DECLINED
-                                                             : NGX_OK;
-    if (rc == NGX_OK) {
+    rc = NGX_DECLINED;
 
-        if (ngx_array_init(&keys, pool, 16, sizeof(ngx_str_t)) != NGX_OK) {
-            goto done;
-        }
+    if (ss->seen >= sn->trimmed && ss->seen < sn->revision) {
 
         rc = ngx_mesh_sqlite_changes(&sn->db, ss->seen,
                                      NGX_MESH_STORE_SQLITE_KEYS, pool, &keys);

@@ -49,7 +49,8 @@ typedef struct {
 ngx_mesh_view_t *ngx_mesh_view_create(ngx_pool_t *pool,
     ngx_mesh_store_t *store);
 
-/* ends the view's hold on the store early; what was read stays */
+/* ends the view's hold on the store early; what was read stays, and nothing
+   else can be read; over an engine that is "sync" before the event ends */
 void ngx_mesh_view_close(ngx_mesh_view_t *view);
 
 /*

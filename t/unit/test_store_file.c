@@ -262,6 +262,7 @@ mesh_unit_store_full(ngx_mesh_unit_t *u)
     (void) ngx_mesh_sqlite_exec(&ss->writer, "PRAGMA max_page_count = 20");
 
     rc = NGX_OK;
+    write = NULL;
 
     for (i = 0; i < 10 && rc == NGX_OK; i++) {
         write = mesh_unit_store_write(u);
@@ -362,6 +363,17 @@ mesh_unit_store_answered_to_pipe(ngx_mesh_sqlite_t *db, ngx_fd_t fd,
 }
 
 
+/* waits for the first answer of a writer */
+
+static ngx_uint_t
+mesh_unit_store_first(ngx_fd_t fd)
+{
+    ngx_uint_t  n;
+
+    return ngx_read_fd(fd, &n, sizeof(ngx_uint_t)) == sizeof(ngx_uint_t);
+}
+
+
 /* how many a writer was answered until it was killed */
 
 static ngx_uint_t
@@ -369,7 +381,7 @@ mesh_unit_store_answers(ngx_fd_t fd)
 {
     ngx_uint_t  n, answers;
 
-    answers = 0;
+    answers = 1;
 
     while (ngx_read_fd(fd, &n, sizeof(ngx_uint_t)) == sizeof(ngx_uint_t)) {
         answers = n + 1;
@@ -387,7 +399,7 @@ mesh_unit_store_killed(ngx_mesh_unit_t *u)
     int                    status;
     ngx_fd_t               fds[2][2];
     ngx_pid_t              pids[2];
-    ngx_uint_t             i, who, lost, halves, total, ended, answers;
+    ngx_uint_t             i, who, lost, halves, total, ended, most, answers;
     u_char                 prefix[32];
     mesh_unit_store_t      us;
     ngx_mesh_sqlite_t      db;
@@ -405,6 +417,7 @@ mesh_unit_store_killed(ngx_mesh_unit_t *u)
     halves = 0;
     total = 0;
     ended = 0;
+    most = 0;
 
     for (i = 0; i < 2 * MESH_UNIT_KILLS; i += 2) {
 
@@ -423,7 +436,10 @@ mesh_unit_store_killed(ngx_mesh_unit_t *u)
             (void) close(fds[who][1]);
         }
 
-        ngx_msleep(20 + ngx_random() % 40);
+        total += mesh_unit_store_first(fds[0][0])
+                 + mesh_unit_store_first(fds[1][0]);
+
+        ngx_msleep(ngx_random() % 40);
 
         for (who = 0; who < 2; who++) {
             (void) kill(pids[who], SIGKILL);
@@ -435,8 +451,7 @@ mesh_unit_store_killed(ngx_mesh_unit_t *u)
 
         for (who = 0; who < 2; who++) {
             answers = mesh_unit_store_answers(fds[who][0]);
-            total += answers;
-
+            most = ngx_max(most, answers);
             (void) ngx_sprintf(prefix, "/one/%ui/%Z", i + who);
             (void) mesh_unit_store_read(u, us.store, NULL,
                                         NGX_MESH_STORE_COUNT, (char *) prefix,
@@ -454,7 +469,8 @@ mesh_unit_store_killed(ngx_mesh_unit_t *u)
     }
 
     MESH_IS_INT(ended, 0, "no writer failed");
-    MESH_OK(total > MESH_UNIT_KILLS, "writers had %ui answers", total);
+    MESH_IS_INT(total, 2 * MESH_UNIT_KILLS, "each writer had an answer");
+    MESH_DIAG("up to %ui answers", most);
     MESH_IS_INT(lost, 0, "no answered write was lost");
     MESH_IS_INT(halves, 0, "no half of one was kept");
     MESH_IS_INT(mesh_unit_store_file(u, &us, NULL), NGX_OK,
