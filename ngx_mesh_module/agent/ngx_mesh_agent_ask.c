@@ -123,7 +123,7 @@ ngx_mesh_agent_ask_send(ngx_mesh_agent_http_t *h)
     rq->uri = ctl->uri;
     rq->headers = h->headers;
     rq->max_body = h->agent->mcf->max_document;
-    rq->wait = h->conditional ? ctl->wait : 0;
+    rq->wait = h->held;
     rq->deadline = ctl->deadline + rq->wait;
     rq->handler = ngx_mesh_agent_http_answered;
     rq->data = h;
@@ -200,6 +200,7 @@ ngx_mesh_agent_ask_condition(ngx_mesh_agent_http_t *h,
     etag = h->refused ? h->refused_etag : status->origin.etag;
 
     h->conditional = (etag[0] != '\0');
+    h->held = 0;
 
     if (!h->conditional) {
         return NGX_OK;
@@ -211,11 +212,15 @@ ngx_mesh_agent_ask_condition(ngx_mesh_agent_http_t *h,
         return NGX_ERROR;
     }
 
-    if (h->agent->mcf->control.wait == 0) {
+    /* after errors it is good to know soon that all is well */
+
+    if (h->agent->mcf->control.wait == 0 || h->agent->source_failed) {
         return NGX_OK;
     }
 
-    p = ngx_sprintf(buf, "wait=%M", h->agent->mcf->control.wait / 1000);
+    h->held = h->agent->mcf->control.wait;
+
+    p = ngx_sprintf(buf, "wait=%M", h->held / 1000);
 
     return ngx_mesh_agent_ask_add(h, "Prefer", buf, p - buf);
 }

@@ -309,6 +309,7 @@ static void
 ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
     ngx_mesh_client_request_t *rq)
 {
+    ngx_uint_t              again;
     ngx_mesh_agent_t       *ag;
     ngx_mesh_origin_t       now;
     ngx_mesh_shm_status_t   status;
@@ -316,6 +317,9 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
     ag = h->agent;
     h->failures = 0;
     h->hurried = 0;
+
+    /* this request was not one that waits */
+    again = ag->source_failed;
 
     ngx_mesh_agent_source_back(ag, "answers");
 
@@ -340,7 +344,8 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
                              NGX_MESH_SOURCE_CONTROL_PLANE);
     }
 
-    ngx_mesh_agent_http_after(h, ag->mcf->interval);
+    ngx_mesh_agent_http_after(h, again ? NGX_MESH_AGENT_HTTP_PACE
+                                       : ag->mcf->interval);
 }
 
 

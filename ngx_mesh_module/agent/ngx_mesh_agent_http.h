@@ -40,6 +40,7 @@ struct ngx_mesh_agent_http_s {
     ngx_mesh_client_header_t       headers[NGX_MESH_AGENT_HEADERS];
     ngx_msec_t                     started;
     ngx_uint_t                     conditional;
+    ngx_msec_t                     held;    /* how long it may be, ms */
 
     /* what came with the document that is validated */
     ngx_mesh_origin_t              origin;
