@@ -4,8 +4,11 @@ way there is: what is in force stays in force, the reason is told once, and all
 is well again when the control plane is.
 """
 
+import hashlib
+import hmac
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -13,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
+from mesh_control import CONTROL_MODULE, ControlPlane
 from mesh_fake_control import Authority, FakeControl, settled
 from mesh_test import (SLOW, Backend, Sidecar, alive, at_end, descriptors,
                        directory, node, reply, tap, wait)
@@ -698,6 +702,169 @@ def names():
     tap.ok(side.stop(timeout=30), 'it ends well')
 
 
+class Environment:
+    """Variables that nginx is started with."""
+
+    def __init__(self, **values):
+        self.values = values
+
+    def __enter__(self):
+        self.old = dict(os.environ)
+        os.environ.update(self.values)
+
+    def __exit__(self, *args):
+        os.environ.clear()
+        os.environ.update(self.old)
+
+
+KEYS = {'AWS_ACCESS_KEY_ID': 'AKIAPROXY', 'AWS_SECRET_ACCESS_KEY': 'secret/1',
+        'AWS_REGION': 'eu-west-1'}
+
+
+def signature(r, secret):
+    """What the Authorization of a request should end in."""
+    found = re.match(r'AWS4-HMAC-SHA256 Credential=(\S+?)/(\d+)/(\S+?)/(\S+?)'
+                     r'/aws4_request, ?SignedHeaders=(\S+), ?Signature=(\S+)$',
+                     r.header('Authorization'))
+    key, day, region, service, signed, given = found.groups()
+    path, _, query = r.path.partition('?')
+    text = '\n'.join([r.method, path, query] + [
+        '%s:%s' % (h, r.header(h)) for h in signed.split(';')] + [
+            '', signed, hashlib.sha256(b'').hexdigest()])
+    scope = '/'.join((day, region, service, 'aws4_request'))
+    text = '\n'.join(('AWS4-HMAC-SHA256', r.header('X-Amz-Date'), scope,
+                      hashlib.sha256(text.encode()).hexdigest()))
+    mac = ('AWS4' + secret).encode()
+    for part in (day, region, service, 'aws4_request', text):
+        mac = hmac.new(mac, part.encode(), hashlib.sha256).digest()
+    return key, region, service, given, mac.hex()
+
+
+def signed():
+    a, b = backends()
+    fake = FakeControl()
+    fake.put(document(1, {'a': [a.port]}))
+
+    with Environment(AWS_SESSION_TOKEN='token', **KEYS):
+        side = sidecar(fake).start()
+        tap.ok(side.at('1'), 'with credentials', error(side))
+        r = fake.upto(2)
+        key, region, service, given, want = signature(r, 'secret/1')
+        tap.same((key, region, service), ('AKIAPROXY', 'eu-west-1', 'appmesh'),
+                 'key and scope are the environment\'s')
+        tap.same(given, want, 'the signature is right')
+        tap.same(r.header('X-Amz-Security-Token'), 'token', 'with the token')
+
+        fake.always = lambda c, r: c.send(reply('no', '403 Forbidden'))
+        fake.close_connections()
+        tap.ok(fails(side, 'status 403'), '403 is an error')
+        fake.always = None
+        tap.ok(well(side), 'that passes')
+        side.stop()
+
+        side = sidecar(fake, mesh='control_plane_signing region=r service=s;')
+        side.start()
+        r = fake.more(1)
+        tap.same(signature(r, 'secret/1')[1:3], ('r', 's'),
+                 'the directive names the scope')
+        side.stop()
+
+        side = sidecar(fake, mesh='control_plane_signing off;').start()
+        tap.same(fake.more(1).header('Authorization'), None, 'or none')
+        side.stop()
+
+    side = sidecar(fake, mesh='control_plane_signing on;')
+    with Environment(HOME='/nonexistent'):
+        rc, text = side.test()
+    tap.ok(rc != 0 and 'finds no credentials' in text,
+           'without credentials it is an error', text)
+
+
+def real():
+    """The control plane of the same project."""
+    if not os.path.exists(CONTROL_MODULE):
+        tap.skip('the real control plane', 'its module is not built')
+        return
+
+    a, b = backends()
+    keys = 'AKIAPROXY secret/1 proxy mesh/m/virtualNode/me\n' \
+           'AKIAADMIN secret/2 admin\n'
+    cp = ControlPlane(keys=keys, workers=1,
+                      location='mesh_region eu-west-1;').start()
+    with Environment(**dict(KEYS, AWS_SECRET_ACCESS_KEY='wrong')):
+        side = sidecar(cp_source(cp)).start()
+        tap.ok(fails(side, 'status 403'), 'a wrong key is refused',
+               error(side))
+        side.stop()
+    with Environment(**KEYS):
+        side = sidecar(cp_source(cp)).start()
+        tap.ok(fails(side, 'status 404'), 'the right one is not', error(side))
+        side.stop()
+    cp.stop()
+
+    cp = ControlPlane(workers=2).start()
+    side = sidecar(cp_source(cp), workers=2).start()
+    tap.ok(fails(side, 'status 404'), 'there is no mesh yet', error(side))
+
+    for what, body in resources(a.port, b.port):
+        r = cp.create('meshes', *what, **body)
+        tap.ok(r.status == 200, 'a resource is made', r.body)
+
+    tap.ok(wait(lambda: side.get().text == 'a', 20), 'requests are routed',
+           error(side), side.info()['config'])
+    tap.ok(well(side), 'and all is well')
+
+    took = []
+    for n in range(20):
+        want = 'ab'[(n + 1) % 2]
+        time.sleep(0.05)
+        r = cp.put('/v20190125/meshes/m/virtualRouter/r/routes/all',
+                   {'spec': route(want)})
+        start = time.monotonic()
+        tap.ok(r.status == 200, 'an update', r.body)
+        wait(lambda: side.get().text == want, 10, 0.001)
+        took.append(time.monotonic() - start)
+    tap.say('from the answer to the first request: %.1f ms, at most %.1f ms'
+            % (1000 * sorted(took)[10], 1000 * max(took)))
+    tap.ok(max(took) < 2 * SLOW, 'updates are in force soon')
+    tap.same(side.lines('rejected'), [], 'none was rejected')
+    tap.ok(side.stop(), 'it ends well')
+    tap.same(side.bad() + cp.bad(), [], 'nothing was logged that should not be')
+
+
+def cp_source(cp):
+    fake = FakeControl(port=cp.port, start=False)
+    return fake
+
+
+def route(name):
+    return {'httpRoute': {'match': {'prefix': '/'}, 'action': {
+        'weightedTargets': [{'virtualNode': name, 'weight': 1}]}}}
+
+
+def resources(*ports):
+    """(segments, body) of what has to be created, in order"""
+    def spec(port):
+        return {'listeners': [{'portMapping': {'port': port,
+                                               'protocol': 'http'}}],
+                'serviceDiscovery': {'dns': {'hostname': '127.0.0.1'}}}
+
+    me = dict(spec(9), backends=[{'virtualService': {
+        'virtualServiceName': 'app.local'}}])
+    yield (), {'meshName': 'm'}
+    for name, port in zip('ab', ports):
+        yield ('m', 'virtualNodes'), {'virtualNodeName': name,
+                                      'spec': spec(port)}
+    yield ('m', 'virtualRouters'), {'virtualRouterName': 'r', 'spec': {
+        'listeners': [{'portMapping': {'port': 8080, 'protocol': 'http'}}]}}
+    yield ('m', 'virtualRouter', 'r', 'routes'), {'routeName': 'all',
+                                                  'spec': route('a')}
+    yield ('m', 'virtualServices'), {
+        'virtualServiceName': 'app.local', 'spec': {'provider': {
+            'virtualRouter': {'virtualRouterName': 'r'}}}}
+    yield ('m', 'virtualNodes'), {'virtualNodeName': 'me', 'spec': me}
+
+
 def checked():
     """What nginx -t refuses, with its line."""
     for mesh, want in (
@@ -741,4 +908,4 @@ def checked():
 
 tap.run(follows, held, polled, hurry, failing, framing, refused, older, down,
         backoff, keepalive, tls, client_certificate, takeover, stuck, reload,
-        leaks, names, checked)
+        leaks, names, signed, real, checked)
