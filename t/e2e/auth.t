@@ -9,6 +9,7 @@ import datetime
 import email.utils
 import hashlib
 import hmac
+import json
 import os
 import socket
 import subprocess
@@ -20,7 +21,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
 from mesh_control import ControlPlane, uri  # noqa: E402
-from mesh_test import free_port, tap, wait  # noqa: E402
+from mesh_test import (Backend, Sidecar, directory, free_port,  # noqa: E402
+                       reply, tap, wait)
 
 ACCOUNT = '111122223333'
 REGION = 'us-west-2'
@@ -534,8 +536,72 @@ def http2():
            done.stdout.decode())
 
 
+def proxy(cp, env):
+    """A sidecar in an environment, which it has only while it starts."""
+    for name in list(os.environ):
+        if name.startswith('AWS_') or name == 'HOME':
+            del os.environ[name]
+    os.environ.update(env, AWS_REGION=REGION)
+    return Sidecar(control_plane=cp.url, resource='virtualNode/a').start()
+
+
+def proxies():
+    cp = control().start()
+    admin = Signer(cp)
+    admin.call('PUT', uri('meshes'), b'{"meshName": "m"}')
+    made = admin.call('PUT', uri('meshes', 'm', 'virtualNodes'),
+                      b'{"virtualNodeName": "a", "spec": {}}')
+    tap.ok(made.status == 200, 'a virtual node', made.body)
+
+    def fetches(sidecar, name):
+        tap.ok(wait(sidecar.version, 20), name, sidecar.errors(8))
+        sidecar.stop()
+
+    fetches(proxy(cp, {'AWS_ACCESS_KEY_ID': 'AKIAPROXY',
+                       'AWS_SECRET_ACCESS_KEY': 'proxy'}),
+            'a proxy with credentials in its environment')
+
+    path = directory() + '/credentials'
+    with open(path, 'w') as f:
+        f.write('[mesh]\naws_access_key_id = AKIAPROXY\n'
+                'aws_secret_access_key = wrong\n')
+    os.chmod(path, 0o644)
+    sidecar = proxy(cp, {'AWS_SHARED_CREDENTIALS_FILE': path,
+                         'AWS_PROFILE': 'mesh'})
+    tap.ok(cp.logged('GetVirtualNodeDocument.*InvalidSignature'),
+           'a proxy with a wrong secret is refused')
+    tap.ok(not sidecar.version(), 'and has no document')
+    with open(path, 'w') as f:
+        f.write('[mesh]\naws_access_key_id = AKIATOKEN\n'
+                'aws_secret_access_key = token\n'
+                'aws_session_token = session/+=\n')
+    fetches(sidecar, 'a file of credentials that was set right')
+
+    asked = []
+
+    def container(r):
+        asked.append(r)
+        # less than five minutes: to be asked for anew each time
+        end = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + 60))
+        return reply(json.dumps({'AccessKeyId': 'AKIAPROXY',
+                                 'SecretAccessKey': 'proxy',
+                                 'Expiration': end}))
+
+    backend = Backend(answer=container)
+    token = directory() + '/token'
+    with open(token, 'w') as f:
+        f.write('a token\n')
+    os.chmod(token, 0o644)
+    fetches(proxy(cp, {'AWS_CONTAINER_CREDENTIALS_FULL_URI':
+                       'http://localhost:%d/v1/x?y=z' % backend.port,
+                       'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE': token}),
+            'a proxy with credentials of a container')
+    tap.same(asked[0].path, '/v1/x?y=z', 'the path it asks')
+    tap.same(asked[0].header('Authorization'), 'a token', 'and its token')
+
+
 if not os.environ.get('MESH_CONTROL_MODULE'):
     tap.skip_all('there is no control plane in this build')
 
 tap.run(signatures, tampering, permissions, reload_keys, configuration,
-        own_machine, botocore, http2)
+        own_machine, botocore, http2, proxies)
