@@ -127,7 +127,7 @@ ngx_mesh_scan_next(ngx_str_t *rest, ngx_str_t *element)
 ngx_int_t
 ngx_mesh_scan_string(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *string)
 {
-    ngx_str_t                error;
+    ngx_str_t                error, text;
     ngx_mesh_json_t         *json;
     ngx_mesh_json_limits_t   limits;
 
@@ -135,8 +135,10 @@ ngx_mesh_scan_string(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *string)
         return NGX_DECLINED;
     }
 
-    string->data = value->data + 1;
-    string->len = value->len - 2;
+    text = *value;
+
+    string->data = text.data + 1;
+    string->len = text.len - 2;
 
     if (ngx_strlchr(string->data, string->data + string->len, '\\') == NULL) {
         return NGX_OK;
@@ -144,7 +146,7 @@ ngx_mesh_scan_string(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *string)
 
     ngx_memzero(&limits, sizeof(ngx_mesh_json_limits_t));
 
-    json = ngx_mesh_json_parse(pool, &limits, value, &error);
+    json = ngx_mesh_json_parse(pool, &limits, &text, &error);
 
     if (json == NULL || json->type != NGX_MESH_JSON_STRING) {
         return NGX_DECLINED;

@@ -40,6 +40,7 @@ typedef struct {
     ngx_str_t                name;
     ngx_str_t                parent;    /* of a route or gateway route */
     ngx_str_t                text;      /* empty: it is left out */
+    ngx_str_t                spec;      /* of the text */
 } ngx_mesh_scope_item_t;
 
 
@@ -61,7 +62,7 @@ static ngx_int_t ngx_mesh_scope_gateway_routes(ngx_mesh_scope_ctx_t *ctx);
 static ngx_int_t ngx_mesh_scope_providers(ngx_mesh_scope_ctx_t *ctx);
 static ngx_int_t ngx_mesh_scope_routes(ngx_mesh_scope_ctx_t *ctx);
 static ngx_int_t ngx_mesh_scope_targets(ngx_mesh_scope_ctx_t *ctx,
-    ngx_str_t *route, ngx_uint_t prune);
+    ngx_str_t *spec, ngx_uint_t prune);
 static void ngx_mesh_scope_prune(ngx_mesh_scope_ctx_t *ctx);
 static void ngx_mesh_scope_prune_service(ngx_mesh_scope_ctx_t *ctx,
     ngx_mesh_scope_item_t *service, ngx_mesh_scope_item_t *previous);
@@ -69,6 +70,8 @@ static ngx_int_t ngx_mesh_scope_load(ngx_mesh_scope_ctx_t *ctx,
     ngx_mesh_kind_e kind);
 static ngx_int_t ngx_mesh_scope_get(ngx_mesh_scope_ctx_t *ctx,
     ngx_mesh_kind_e kind, ngx_mesh_scope_item_t *item);
+static void ngx_mesh_scope_read(ngx_mesh_store_entry_t *entry,
+    ngx_mesh_scope_item_t *item);
 static ngx_int_t ngx_mesh_scope_list(ngx_mesh_scope_ctx_t *ctx,
     ngx_mesh_kind_e kind, ngx_str_t *parent);
 static ngx_int_t ngx_mesh_scope_depend(ngx_mesh_scope_ctx_t *ctx,
@@ -94,17 +97,17 @@ static void ngx_mesh_scope_digest(u_char *version, u_char *data, size_t len);
 /* where a route and a gateway route have what they lead to */
 
 static const char  *ngx_mesh_scope_target_paths[] = {
-    "spec.httpRoute.action.weightedTargets",
-    "spec.http2Route.action.weightedTargets",
-    "spec.grpcRoute.action.weightedTargets",
-    "spec.tcpRoute.action.weightedTargets",
+    "httpRoute.action.weightedTargets",
+    "http2Route.action.weightedTargets",
+    "grpcRoute.action.weightedTargets",
+    "tcpRoute.action.weightedTargets",
     NULL
 };
 
 static const char  *ngx_mesh_scope_service_paths[] = {
-    "spec.httpRoute.action.target.virtualService.virtualServiceName",
-    "spec.http2Route.action.target.virtualService.virtualServiceName",
-    "spec.grpcRoute.action.target.virtualService.virtualServiceName",
+    "httpRoute.action.target.virtualService.virtualServiceName",
+    "http2Route.action.target.virtualService.virtualServiceName",
+    "grpcRoute.action.target.virtualService.virtualServiceName",
     NULL
 };
 
@@ -250,7 +253,7 @@ ngx_mesh_scope_backends(ngx_mesh_scope_ctx_t *ctx)
     } else {
         self = ctx->lists[NGX_MESH_KIND_VIRTUAL_NODE].elts;
 
-        if (ngx_mesh_scan_find(&self->text, "spec.backends", &rest)
+        if (ngx_mesh_scan_find(&self->spec, "backends", &rest)
             != NGX_OK)
         {
             return NGX_OK;
@@ -288,13 +291,18 @@ ngx_mesh_scope_gateway_routes(ngx_mesh_scope_ctx_t *ctx)
 
     for (i = 0; i < ctx->lists[NGX_MESH_KIND_GATEWAY_ROUTE].nelts; i++) {
 
-        for (path = ngx_mesh_scope_service_paths; *path; path++) {
-            if (ngx_mesh_scope_add_name(ctx, NGX_MESH_KIND_VIRTUAL_SERVICE,
-                                        &route[i].text, *path)
-                == NGX_ERROR)
-            {
-                return NGX_ERROR;
-            }
+        rc = NGX_DECLINED;
+
+        for (path = ngx_mesh_scope_service_paths;
+             *path && rc == NGX_DECLINED;
+             path++)
+        {
+            rc = ngx_mesh_scope_add_name(ctx, NGX_MESH_KIND_VIRTUAL_SERVICE,
+                                         &route[i].spec, *path);
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
         }
     }
 
@@ -315,12 +323,12 @@ ngx_mesh_scope_providers(ngx_mesh_scope_ctx_t *ctx)
     for (i = 0; i < ctx->lists[NGX_MESH_KIND_VIRTUAL_SERVICE].nelts; i++) {
 
         if (ngx_mesh_scope_add_name(ctx, NGX_MESH_KIND_VIRTUAL_NODE,
-                            &item[i].text,
-                            "spec.provider.virtualNode.virtualNodeName")
+                            &item[i].spec,
+                            "provider.virtualNode.virtualNodeName")
             == NGX_ERROR
             || ngx_mesh_scope_add_name(ctx, NGX_MESH_KIND_VIRTUAL_ROUTER,
-                            &item[i].text,
-                            "spec.provider.virtualRouter.virtualRouterName")
+                            &item[i].spec,
+                            "provider.virtualRouter.virtualRouterName")
                == NGX_ERROR)
         {
             return NGX_ERROR;
@@ -355,7 +363,7 @@ ngx_mesh_scope_routes(ngx_mesh_scope_ctx_t *ctx)
     route = ctx->lists[NGX_MESH_KIND_ROUTE].elts;
 
     for (i = 0; i < ctx->lists[NGX_MESH_KIND_ROUTE].nelts; i++) {
-        if (ngx_mesh_scope_targets(ctx, &route[i].text, 0) != NGX_OK) {
+        if (ngx_mesh_scope_targets(ctx, &route[i].spec, 0) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -370,7 +378,7 @@ ngx_mesh_scope_routes(ngx_mesh_scope_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_mesh_scope_targets(ngx_mesh_scope_ctx_t *ctx, ngx_str_t *route,
+ngx_mesh_scope_targets(ngx_mesh_scope_ctx_t *ctx, ngx_str_t *spec,
     ngx_uint_t prune)
 {
     ngx_str_t     rest, target, name;
@@ -378,7 +386,7 @@ ngx_mesh_scope_targets(ngx_mesh_scope_ctx_t *ctx, ngx_str_t *route,
 
     for (path = ngx_mesh_scope_target_paths; *path; path++) {
 
-        if (ngx_mesh_scan_find(route, *path, &rest) != NGX_OK) {
+        if (ngx_mesh_scan_find(spec, *path, &rest) != NGX_OK) {
             continue;
         }
 
@@ -401,6 +409,8 @@ ngx_mesh_scope_targets(ngx_mesh_scope_ctx_t *ctx, ngx_str_t *route,
                 return NGX_DECLINED;
             }
         }
+
+        break;
     }
 
     return NGX_OK;
@@ -418,7 +428,7 @@ ngx_mesh_scope_prune(ngx_mesh_scope_ctx_t *ctx)
     item = ctx->lists[NGX_MESH_KIND_ROUTE].elts;
 
     for (i = 0; i < ctx->lists[NGX_MESH_KIND_ROUTE].nelts; i++) {
-        if (ngx_mesh_scope_targets(ctx, &item[i].text, 1) != NGX_OK) {
+        if (ngx_mesh_scope_targets(ctx, &item[i].spec, 1) != NGX_OK) {
             item[i].text.len = 0;
         }
     }
@@ -441,7 +451,7 @@ ngx_mesh_scope_prune(ngx_mesh_scope_ctx_t *ctx)
 
         for (path = ngx_mesh_scope_service_paths; *path; path++) {
 
-            if (ngx_mesh_scan_find(&item[i].text, *path, &name) == NGX_OK
+            if (ngx_mesh_scan_find(&item[i].spec, *path, &name) == NGX_OK
                 && !ngx_mesh_scope_has(ctx, NGX_MESH_KIND_VIRTUAL_SERVICE,
                                        &name))
             {
@@ -472,16 +482,16 @@ ngx_mesh_scope_prune_service(ngx_mesh_scope_ctx_t *ctx,
         service->text.len = 0;
     }
 
-    if (ngx_mesh_scan_find(&service->text,
-                           "spec.provider.virtualNode.virtualNodeName", &name)
+    if (ngx_mesh_scan_find(&service->spec,
+                           "provider.virtualNode.virtualNodeName", &name)
         == NGX_OK
         && !ngx_mesh_scope_has(ctx, NGX_MESH_KIND_VIRTUAL_NODE, &name))
     {
         service->text.len = 0;
     }
 
-    if (ngx_mesh_scan_find(&service->text,
-                         "spec.provider.virtualRouter.virtualRouterName",
+    if (ngx_mesh_scan_find(&service->spec,
+                         "provider.virtualRouter.virtualRouterName",
                          &name)
         == NGX_OK
         && !ngx_mesh_scope_has(ctx, NGX_MESH_KIND_VIRTUAL_ROUTER, &name))
@@ -544,7 +554,7 @@ ngx_mesh_scope_get(ngx_mesh_scope_ctx_t *ctx, ngx_mesh_kind_e kind,
     rc = ngx_mesh_view_get(ctx->view, &key, &entry);
 
     if (rc == NGX_OK) {
-        ngx_mesh_record_line(entry, &item->text);
+        ngx_mesh_scope_read(entry, item);
         return NGX_OK;
     }
 
@@ -553,6 +563,20 @@ ngx_mesh_scope_get(ngx_mesh_scope_ctx_t *ctx, ngx_mesh_kind_e kind,
     }
 
     return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* the rest of the text is looked at no more, but for the names */
+
+static void
+ngx_mesh_scope_read(ngx_mesh_store_entry_t *entry, ngx_mesh_scope_item_t *item)
+{
+    ngx_mesh_record_line(entry, &item->text);
+
+    if (ngx_mesh_scan_find(&item->text, "spec", &item->spec) != NGX_OK) {
+        ngx_str_null(&item->text);
+        ngx_str_null(&item->spec);
+    }
 }
 
 
@@ -602,7 +626,7 @@ ngx_mesh_scope_list(ngx_mesh_scope_ctx_t *ctx, ngx_mesh_kind_e kind,
 
         item->name = child.name;
         item->parent = child.parent;
-        ngx_mesh_record_line(&found->entries[i], &item->text);
+        ngx_mesh_scope_read(&found->entries[i], item);
     }
 
     return NGX_OK;
@@ -676,6 +700,7 @@ ngx_mesh_scope_sort(ngx_array_t *list)
 
         } else if (item[n].text.len == 0) {
             item[n].text = item[i].text;
+            item[n].spec = item[i].spec;
         }
     }
 
@@ -860,9 +885,7 @@ ngx_mesh_scope_print_item(u_char *p, ngx_mesh_kind_e kind,
     }
 
     p = ngx_mesh_scope_print_member(p, ngx_mesh_kinds[kind].name, &item->text);
-    *p++ = ',';
-    p = ngx_mesh_scope_print_member(p, "spec", &item->text);
-    *p++ = '}';
+    p = ngx_sprintf(p, ",\"spec\":%V}", &item->spec);
 
     return p;
 }
@@ -874,7 +897,7 @@ ngx_mesh_scope_print_member(u_char *p, const char *name, ngx_str_t *text)
     ngx_str_t  value;
 
     if (ngx_mesh_scan_find(text, name, &value) != NGX_OK) {
-        ngx_str_set(&value, "{}");
+        ngx_str_set(&value, "\"\"");
     }
 
     return ngx_sprintf(p, "\"%s\":%V", name, &value);
