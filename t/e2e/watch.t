@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
+import mesh_h2 as h2
 from mesh_control import ControlPlane, uri
 from mesh_test import SLOW, Sidecar, alive, tap, wait
 
@@ -400,6 +401,29 @@ def deaf():
     finish(m)
 
 
+def streams():
+    """Many requests are held on one connection of HTTP/2."""
+    m = Mesh(workers=1, http2=True)
+    c = h2.Client(m.cp.port2)
+    held = [c.open(path(name), [('if-none-match', m.etag(path(name))),
+                                ('prefer', 'wait=60'),
+                                ('mesh-proxy-id', 'h%s%d' % (name, i))],
+                   method='GET', end=True)
+            for i in range(3) for name in 'abc']
+    tap.ok(wait(lambda: m.waiting() == 9), '9 streams wait')
+    c.h2.reset_stream(held[0])
+    c.flush()
+    tap.ok(wait(lambda: m.waiting() == 8), 'one was reset')
+    m.update('virtualRouter', 'r', 'routes', 'all',
+             spec=route_spec('b', '/x'))
+    tap.same([c.until(n).header(':status') for n in (held[3], held[6])],
+             ['200', '200'], 'those of one document are woken')
+    tap.same(m.waiting(), 6, 'the others are held')
+    c.close()
+    tap.ok(wait(lambda: m.waiting() == 0), 'until the connection goes')
+    finish(m)
+
+
 def killed():
     m = Mesh(workers=2)
     ws = watchers(m, 20)
@@ -465,5 +489,5 @@ def many():
     finish(m)
 
 
-tap.run(content, loadable, wakes, sleeps, longest, proxies, gone, deaf, killed,
-        reload, many)
+tap.run(content, loadable, wakes, sleeps, longest, proxies, gone, deaf, streams,
+        killed, reload, many)
