@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 
+from mesh_fake_control import FakeControl  # noqa: E402
 from mesh_test import (MODULES, NGINX, ROOT, SLOW, Backend, Nginx, Sidecar,
                        alive, connect, document, free_port,
                        listen_http2, read_all, reply, request, tap, wait)
@@ -102,7 +103,11 @@ class Synopsis(Nginx):
         for port, other in self.ports.items():
             text = re.sub(r'(listen +(?:127\.0\.0\.1:)?)%d;' % port,
                           r'\g<1>%d;' % other, text)
-        for name, other in (('/etc/nginx/mesh', ROOT + '/conf/examples'),
+        if not hasattr(self, 'control'):
+            self.control = FakeControl()
+            with open(ROOT + '/conf/examples/ordering.json', 'rb') as f:
+                self.control.put(f.read())
+        for name, other in (('http://mesh.internal:9080', self.control.url()),
                             ('/var/lib/nginx/mesh', self.path('state')),
                             ('/var/log/nginx', self.path('logs')),
                             (' mesh_params', ' %s/conf/mesh_params' % ROOT)):

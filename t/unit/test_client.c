@@ -199,7 +199,8 @@ mesh_unit_client_urls(ngx_mesh_unit_t *u)
         "", "http", "http://", "https://", "ftp://a", "http:///a", "http://:80",
         "http://a:", "http://a:0", "http://a:65536", "http://a:8x",
         "http://a b", "http://a@b", "http://a/b c", "http://a/#x",
-        "http://[::1", "http://[x]", "http://a?b", "http://a\\b", "http://a/\x80"
+        "http://[::1", "http://[x]", "http://a?b", "http://a\\b",
+        "http://a/\x80"
     };
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
