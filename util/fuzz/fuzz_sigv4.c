@@ -36,6 +36,7 @@
 
 static void fuzz_verify(ngx_mesh_verify_t *v);
 static void fuzz_sign(ngx_mesh_verify_t *v);
+static ngx_uint_t fuzz_presigned(ngx_str_t *args);
 static void fuzz_keys(ngx_str_t *text);
 static ngx_mesh_keys_t *fuzz_parse_keys(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_request(ngx_mesh_verify_t *v, ngx_str_t *text);
@@ -162,7 +163,9 @@ fuzz_sign(ngx_mesh_verify_t *v)
             || ngx_strlchr(h[i].name.data, h[i].name.data + h[i].name.len, ';')
             || ngx_strlchr(h[i].name.data, h[i].name.data + h[i].name.len, ',')
             || ngx_strlchr(h[i].name.data, h[i].name.data + h[i].name.len, ' ')
-            || ngx_strncasecmp(h[i].name.data, (u_char *) "x-amz-", 6) == 0
+            || ngx_strncasecmp(h[i].name.data, (u_char *) "x-amz-",
+                               ngx_min(h[i].name.len, 6))
+               == 0
             || ngx_strncasecmp(h[i].name.data, (u_char *) "authorization",
                                ngx_min(h[i].name.len, 13))
                == 0)
@@ -192,11 +195,7 @@ fuzz_sign(ngx_mesh_verify_t *v)
 
     /* arguments of a presigned request are a second mechanism */
 
-    if (rc == NGX_OK
-        && ngx_strnstr(v->request.args.data, "X-Amz-Algorithm",
-                       v->request.args.len)
-           == NULL)
-    {
+    if (rc == NGX_OK && !fuzz_presigned(&v->request.args)) {
         ngx_str_set(&h[n].name, "authorization");
         h[n].value = authorization;
         v->request.nheaders = n + 1;
@@ -213,6 +212,23 @@ fuzz_sign(ngx_mesh_verify_t *v)
     }
 
     ngx_destroy_pool(pool);
+}
+
+
+static ngx_uint_t
+fuzz_presigned(ngx_str_t *args)
+{
+    size_t  i, len;
+
+    len = sizeof("X-Amz-Algorithm") - 1;
+
+    for (i = 0; i + len <= args->len; i++) {
+        if (ngx_memcmp(args->data + i, "X-Amz-Algorithm", len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
