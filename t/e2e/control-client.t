@@ -292,6 +292,8 @@ def framing():
         name = 'b' if n[0] % 2 else 'a'
         body = json.dumps(document(n[0], {name: [(b if n[0] % 2 else a).port]})
                           ).encode()
+        with fake.changed:              # what is asked for after that
+            fake.body, fake.etag = body, '"%d"' % n[0]
         fake.script(lambda c, r: make(c, body))
         tap.ok(side.at(str(n[0])), 'version %d is in force' % n[0],
                error(side))
