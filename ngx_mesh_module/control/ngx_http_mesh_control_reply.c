@@ -213,18 +213,32 @@ ngx_http_mesh_control_reply_error(ngx_http_mesh_control_ctx_t *ctx)
 }
 
 
+/* a message may quote what was sent, which must not begin a line of the log */
+
 static void
 ngx_http_mesh_control_log(ngx_http_mesh_control_ctx_t *ctx)
 {
+    size_t      len;
+    u_char     *p, buf[NGX_MAX_ERROR_STR];
     ngx_uint_t  level;
+
+    len = ngx_min(ctx->message.len, sizeof(buf));
+
+    ngx_memcpy(buf, ctx->message.data, len);
+
+    for (p = buf; p < buf + len; p++) {
+        if (*p < ' ' || *p == 0x7f) {
+            *p = '?';
+        }
+    }
 
     level = (ctx->error->status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, ctx->request->connection->log, 0,
-                  "control plane: %s, request %*s: %s: %V",
+                  "control plane: %s, request %*s: %s: %*s",
                   ctx->op ? ctx->op->name : "no operation",
                   sizeof(ctx->request_id), ctx->request_id, ctx->error->name,
-                  &ctx->message);
+                  len, buf);
 }
 
 

@@ -20,8 +20,12 @@
 #include "ngx_http_mesh_control.h"
 
 
-/* of one operation, when others write what it looks at */
-#define NGX_HTTP_MESH_CONTROL_ATTEMPTS  8
+/*
+ * Of one operation, when others write what it looks at.  One of those that are
+ * at it always gets on, and quotas make all creates in a mesh look at the same:
+ * it has to be more than the clients of a deployment.
+ */
+#define NGX_HTTP_MESH_CONTROL_ATTEMPTS  100
 
 /* far more than any operation needs: one a resource that it looks at */
 #define NGX_HTTP_MESH_CONTROL_ROUNDS  100000

@@ -70,7 +70,8 @@ ngx_mesh_rules_violation(ngx_mesh_rules_t *rules, ngx_mesh_json_t *value,
 
 /*
  * The model gives names a length only.  "/" is refused because names become
- * parts of resource paths, "virtualNode/order".
+ * parts of resource paths, "virtualNode/order"; "." and ".." because clients
+ * resolve them in URIs, so that nobody could ask for it or delete it again.
  */
 
 ngx_int_t
@@ -89,6 +90,13 @@ ngx_mesh_rules_name(ngx_mesh_rules_t *rules, ngx_mesh_json_t *name)
             return ngx_mesh_rules_violation(rules, name,
                              "must not contain \"/\" or control characters");
         }
+    }
+
+    if ((s->len == 1 || s->len == 2)
+        && s->data[0] == '.' && s->data[s->len - 1] == '.')
+    {
+        return ngx_mesh_rules_violation(rules, name,
+                                        "must not be \".\" or \"..\"");
     }
 
     return NGX_OK;
