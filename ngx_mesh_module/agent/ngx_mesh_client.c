@@ -719,13 +719,16 @@ ngx_mesh_client_end_handler(ngx_event_t *ev)
 
     ngx_pool_t                 *pool;
     ngx_mesh_answer_t          *answer;
-    ngx_mesh_client_request_t  *rq;
+    ngx_mesh_client_request_t   rq;
 
-    rq = cl->request;
+    rq = *cl->request;
     pool = cl->pool;
     answer = cl->answer;
 
-    /* the handler may do anything to the client */
+    /*
+     * The handler may do anything to the client and to the caller's request,
+     * also start that again or free it, so it is given a copy.
+     */
 
     cl->pool = NULL;
     cl->answer = NULL;
@@ -736,11 +739,10 @@ ngx_mesh_client_end_handler(ngx_event_t *ev)
         ngx_mesh_client_close(cl);
     }
 
-    rq->handler(rq);
+    rq.handler(&rq);
 
-    if (rq->text.data) {
-        ngx_free(rq->text.data);
-        ngx_str_null(&rq->text);
+    if (rq.text.data) {
+        ngx_free(rq.text.data);
     }
 
     if (answer) {

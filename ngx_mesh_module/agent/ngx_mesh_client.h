@@ -61,8 +61,9 @@ typedef struct {
 
 /*
  * Called once for each request, from the event loop, never from inside of a
- * function below; not at all if the request was cancelled.  It may start the
- * next request or destroy the client.
+ * function below; not at all if the request was cancelled.  "rq" is a copy of
+ * the caller's request, with the answer, and gone when it returns; it may start
+ * the next request, destroy the client, and free what the request was in.
  */
 typedef void (*ngx_mesh_client_handler_pt)(ngx_mesh_client_request_t *rq);
 
