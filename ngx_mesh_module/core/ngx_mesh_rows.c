@@ -4,7 +4,8 @@
  */
 
 /*
- * State rows of endpoints in the shared zone, and the in-flight counts.
+ * State rows of endpoints in the shared zone: the in-flight counts, and which
+ * endpoints are available.
  *
  * Every worker looks the rows of a new model up by key, under the slab mutex,
  * and from then on counts without it.  A row is found by hash and never moves;
@@ -106,6 +107,8 @@ ngx_mesh_rows_init(ngx_mesh_shm_head_t *sh, ngx_slab_pool_t *shpool)
 
     ngx_memset(sh->buckets, 0xff, i * sizeof(uint32_t));
 
+    sh->generation = 1;
+
     return NGX_OK;
 }
 
@@ -170,10 +173,18 @@ ngx_mesh_rows_get(ngx_mesh_shm_t *shm, uint64_t key, uint32_t seq)
 
     row->seq = seq;
     row->requests = 0;
-    row->connect_failures = 0;
-    row->connections = 0;
     row->failures = 0;
+    row->connections = 0;
+    row->connect_failures = 0;
     row->spare = 0;
+    row->health = NGX_MESH_ROW_UNCHECKED;
+    row->since = ngx_current_msec;
+    row->errors = 0;
+    row->ejected = 0;
+    row->ejections = 0;
+    row->overflows = 0;
+    row->multiplier = 0;
+    row->swept = ngx_current_msec;
     row->next = *bucket;
 
     ngx_memory_barrier();
@@ -347,6 +358,88 @@ ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
     r = ngx_mesh_rows_at(shm->sh, row);
 
     return r->key == key ? r : NULL;
+}
+
+
+ngx_atomic_uint_t
+ngx_mesh_shm_generation(ngx_mesh_shm_t *shm)
+{
+    return shm->left ? 0 : shm->sh->generation;
+}
+
+
+ngx_uint_t
+ngx_mesh_row_available(ngx_mesh_row_t *row)
+{
+    return row->ejected == 0
+           && (row->health == NGX_MESH_ROW_UNCHECKED
+               || row->health == NGX_MESH_ROW_HEALTHY);
+}
+
+
+/* a process killed before the count moves leaves the change for the next one */
+
+ngx_uint_t
+ngx_mesh_row_set_health(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
+    ngx_mesh_row_health_e health)
+{
+    ngx_atomic_uint_t  old;
+
+    do {
+        old = row->health;
+
+        if (old == (ngx_atomic_uint_t) health) {
+            return 0;
+        }
+
+        if (health == NGX_MESH_ROW_HEALTHY && old != NGX_MESH_ROW_UNCHECKED) {
+            row->since = ngx_current_msec;
+        }
+
+    } while (!ngx_atomic_cmp_set(&row->health, old, health));
+
+    (void) ngx_atomic_fetch_add(&shm->sh->generation, 1);
+
+    return 1;
+}
+
+
+void
+ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row, ngx_msec_t until)
+{
+    row->ejections++;
+    row->ejected = until | 1;
+
+    (void) ngx_atomic_fetch_add(&shm->sh->generation, 1);
+}
+
+
+/* errors of before would eject it again at the first new one */
+
+void
+ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row)
+{
+    row->errors = 0;
+    row->since = ngx_current_msec;
+
+    ngx_memory_barrier();
+    row->ejected = 0;
+
+    (void) ngx_atomic_fetch_add(&shm->sh->generation, 1);
+}
+
+
+void
+ngx_mesh_shm_lock(ngx_mesh_shm_t *shm)
+{
+    ngx_shmtx_lock(&shm->shpool->mutex);
+}
+
+
+void
+ngx_mesh_shm_unlock(ngx_mesh_shm_t *shm)
+{
+    ngx_shmtx_unlock(&shm->shpool->mutex);
 }
 
 

@@ -68,7 +68,22 @@ typedef struct {
 } ngx_mesh_shm_status_t;
 
 
-/* state of one endpoint, on a cache line of its own */
+/* what active checks say of an endpoint */
+
+typedef enum {
+    NGX_MESH_ROW_UNCHECKED = 0,             /* it has no health check */
+    NGX_MESH_ROW_HEALTHY,
+    NGX_MESH_ROW_UNHEALTHY,
+    NGX_MESH_ROW_PENDING                    /* it has one, not done yet */
+} ngx_mesh_row_health_e;
+
+
+/*
+ * State of one endpoint, on two cache lines of its own: counters that each
+ * attempt moves, and what says whether it may be used at all, which mostly
+ * stays.  Times are in milliseconds on the scale of ngx_current_msec, which
+ * is the same in all processes.
+ */
 
 typedef struct {
     uint64_t                 key;           /* 0: free; under the mutex */
@@ -80,6 +95,15 @@ typedef struct {
     ngx_atomic_t             connections;   /* opened */
     ngx_atomic_t             connect_failures;
     ngx_atomic_t             spare;
+
+    ngx_atomic_t             health;        /* ngx_mesh_row_health_e */
+    ngx_atomic_t             since;         /* it is used, for slow start */
+    ngx_atomic_t             errors;        /* one after the other */
+    ngx_atomic_t             ejected;       /* until then, 0: it is not */
+    ngx_atomic_t             ejections;     /* all of them */
+    ngx_atomic_t             overflows;     /* ejections the limit forbade */
+    ngx_atomic_t             multiplier;    /* of the time of an ejection */
+    ngx_atomic_t             swept;         /* when ejections were reviewed */
 } ngx_mesh_row_t;
 
 
@@ -172,6 +196,35 @@ void ngx_mesh_shm_rows(ngx_mesh_shm_t *shm, ngx_atomic_uint_t seq,
 /* the row if it still is the one of "key", else NULL */
 ngx_mesh_row_t *ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row,
     uint64_t key);
+
+/*
+ * What moves whenever an endpoint becomes available or ceases to be: one
+ * atomic read, never 0 in a worker that serves requests.
+ */
+ngx_atomic_uint_t ngx_mesh_shm_generation(ngx_mesh_shm_t *shm);
+
+/* 1 if the endpoint may be used: neither ejected nor failing its checks */
+ngx_uint_t ngx_mesh_row_available(ngx_mesh_row_t *row);
+
+/*
+ * For the prober: the endpoint is of "health" from now on, which all workers
+ * follow with their next request.  1: it was not before, for a line in the
+ * log.  An endpoint that becomes healthy begins its slow start.
+ */
+ngx_uint_t ngx_mesh_row_set_health(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
+    ngx_mesh_row_health_e health);
+
+/*
+ * Ejects the endpoint until then, or returns it from an ejection; the caller
+ * holds ngx_mesh_shm_lock(), under which alone "ejected" changes.
+ */
+void ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
+    ngx_msec_t until);
+void ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row);
+
+/* the mutex of the zone, for what is rare; freed if its holder is killed */
+void ngx_mesh_shm_lock(ngx_mesh_shm_t *shm);
+void ngx_mesh_shm_unlock(ngx_mesh_shm_t *shm);
 
 /*
  * In-flight counts.  Each worker also remembers its own share, so that the

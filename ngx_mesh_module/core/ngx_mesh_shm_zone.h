@@ -21,7 +21,7 @@
 
 
 #define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
-#define NGX_MESH_SHM_LAYOUT        3
+#define NGX_MESH_SHM_LAYOUT        4
 
 #define NGX_MESH_SHM_CHUNK         1024         /* rows */
 #define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
@@ -60,6 +60,7 @@ typedef struct {
 
     /* the document "seq" is in documents[seq & 1], the other is the next */
     ngx_atomic_t             seq;
+    ngx_atomic_t             generation;    /* of what is available */
     ngx_mesh_shm_document_t  documents[2];
 
     ngx_uint_t               rejections;
