@@ -23,7 +23,7 @@
 #define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
 #define NGX_MESH_SHM_LAYOUT        4
 
-#define NGX_MESH_SHM_CHUNK         1024         /* rows */
+#define NGX_MESH_SHM_CHUNK         512          /* rows */
 #define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
 #define NGX_MESH_SHM_SLOTS         256          /* workers, leaving ones too */
 

@@ -351,7 +351,7 @@ mesh_unit_shm_rows_full(ngx_mesh_unit_t *u)
     ngx_uint_t        i, n, none;
     ngx_mesh_shm_t   *shm;
 
-    shm = mesh_unit_shm_create(u, 256 * 1024);
+    shm = mesh_unit_shm_create(u, 512 * 1024);
     n = 8000;
 
     keys = ngx_palloc(u->pool, n * sizeof(uint64_t));
