@@ -78,11 +78,17 @@ mesh m {
         listener  8080;
     }
 
+    virtual_router mute {
+        listener  8080;
+
+        route all { target mute; timeout per_request=200ms; }
+    }
+
     virtual_service  a.local        virtual_node=a;
     virtual_service  closes.local   virtual_node=closes;
     virtual_service  resets.local   virtual_node=resets;
     virtual_service  garbage.local  virtual_node=garbage;
-    virtual_service  mute.local     virtual_node=mute;
+    virtual_service  mute.local     virtual_router=mute;
     virtual_service  full.local     virtual_node=full;
     virtual_service  closed.local   virtual_node=closed;
     virtual_service  nobody.local   virtual_node=nobody;
@@ -134,12 +140,10 @@ END
 
 our $config = <<'END';
 location / {
-    mesh_pass               egress;
-    proxy_connect_timeout   200ms;
-    proxy_read_timeout      200ms;
-    access_log              logs/access.log flags;
-    add_header              X-Flags     $mesh_response_flags always;
-    add_header              X-Upstream  $upstream_addr       always;
+    mesh_pass   egress;
+    access_log  logs/access.log flags;
+    add_header  X-Flags     $mesh_response_flags always;
+    add_header  X-Upstream  $upstream_addr       always;
 }
 END
 
@@ -235,7 +239,8 @@ upstream connect error or disconnect/reset before headers. reset reason: connect
 
 
 
-=== TEST 6: connecting takes too long
+=== TEST 6: connecting takes too long, three times a second
+--- timeout: 10
 --- reply
 full.local
 503
@@ -504,9 +509,8 @@ qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\
 === TEST 25: error_page goes before replies to failed attempts
 --- config
 location / {
-    mesh_pass           egress;
-    proxy_read_timeout  200ms;
-    error_page          502 503 504 = /sorry;
+    mesh_pass   egress;
+    error_page  502 503 504 = /sorry;
 }
 
 location = /sorry {
@@ -605,13 +609,9 @@ location / {
 
 
 
-=== TEST 30: proxy_next_upstream off tries no other endpoint
---- config
-location / {
-    mesh_pass            egress;
-    proxy_next_upstream  off;
-    access_log           logs/access.log flags;
-}
+=== TEST 30: retry_defaults off tries no other endpoint
+--- mesh eval
+$::mesh =~ s/(mesh m \{)/$1 retry_defaults off;/r
 --- request
 GET /
 --- more_headers

@@ -123,7 +123,8 @@ def stale():
         return reply('a')
 
     a = Backend('a', once)
-    n = Sidecar(document(1, {'a': [a.port]})).start()
+    n = Sidecar(document(1, {'a': [a.port]}),
+                mesh='retry_defaults safe;').start()
     n.at('1')
     bad = [r.status for r in (n.get() for _ in range(40)) if r.status != 200]
     tap.same(bad, [], 'each request is answered on another connection')
@@ -301,7 +302,8 @@ def whole(data):
 def differential():
     a = Recorder()
     plain = free_port()
-    n = Sidecar(document(1, {'a': [a.port]}), http='''
+    n = Sidecar(document(1, {'a': [a.port]}), mesh='retry_defaults off;',
+                http='''
 upstream plain {
     server 127.0.0.1:%d;
     keepalive 8;

@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_conf.h"
+#include "ngx_mesh_retry.h"
 
 
 static char *ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -34,6 +35,14 @@ static void ngx_mesh_conf_error(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 static ngx_conf_enum_t  ngx_mesh_conf_lb_policies[] = {
     { ngx_string("round_robin"), NGX_MESH_ROUND_ROBIN },
     { ngx_string("least_request"), NGX_MESH_LEAST_REQUEST },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_mesh_conf_retry_defaults[] = {
+    { ngx_string("appmesh"), NGX_MESH_RETRY_DEFAULTS_APPMESH },
+    { ngx_string("safe"), NGX_MESH_RETRY_DEFAULTS_SAFE },
+    { ngx_string("off"), NGX_MESH_RETRY_DEFAULTS_OFF },
     { ngx_null_string, 0 }
 };
 
@@ -130,6 +139,13 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       0,
       offsetof(ngx_mesh_conf_t, lb_policy),
       ngx_mesh_conf_lb_policies },
+
+    { ngx_string("retry_defaults"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, retry_defaults),
+      ngx_mesh_conf_retry_defaults },
 
     { ngx_string("keepalive"),
       NGX_MESH_CONF|NGX_CONF_1MORE,

@@ -17,6 +17,7 @@
 #include "ngx_mesh.h"
 #include "ngx_mesh_conf.h"
 #include "ngx_mesh_idle.h"
+#include "ngx_mesh_retry.h"
 #include "ngx_mesh_snapshot.h"
 
 
@@ -132,6 +133,7 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->max_document = NGX_CONF_UNSET_SIZE;
     mcf->lb_policy = NGX_CONF_UNSET_UINT;
+    mcf->retry_defaults = NGX_CONF_UNSET_UINT;
     mcf->keepalive = NGX_CONF_UNSET_UINT;
     mcf->keepalive_timeout = NGX_CONF_UNSET_MSEC;
     mcf->keepalive_requests = NGX_CONF_UNSET_UINT;
@@ -149,6 +151,8 @@ ngx_mesh_default_block(ngx_mesh_conf_t *mcf)
     ngx_conf_init_size_value(mcf->zone_size, 32 * 1024 * 1024);
     ngx_conf_init_size_value(mcf->max_document, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(mcf->lb_policy, NGX_MESH_ROUND_ROBIN);
+    ngx_conf_init_uint_value(mcf->retry_defaults,
+                             NGX_MESH_RETRY_DEFAULTS_APPMESH);
     ngx_conf_init_uint_value(mcf->keepalive, 64);
     ngx_conf_init_msec_value(mcf->keepalive_timeout, 60000);
     ngx_conf_init_uint_value(mcf->keepalive_requests, 10000);

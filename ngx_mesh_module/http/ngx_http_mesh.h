@@ -16,6 +16,7 @@
 
 #include "ngx_mesh.h"
 #include "ngx_mesh_snapshot.h"
+#include "ngx_http_mesh_try.h"
 
 
 typedef enum {
@@ -40,6 +41,7 @@ typedef enum {
 typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
     ngx_mesh_shm_t                *shm;
+    ngx_uint_t                     retry_defaults;
     ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
     ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
 } ngx_http_mesh_main_conf_t;
@@ -64,10 +66,14 @@ typedef struct {
     ngx_http_handler_pt            proxy;       /* of nginx's modules */
     ngx_http_handler_pt            grpc;        /* NULL: built without */
     ngx_http_mesh_main_conf_t     *main;
+
+    /* of nginx's modules, and the same with the times of the mesh */
+    ngx_http_upstream_conf_t      *base[2];
+    ngx_http_upstream_conf_t      *conf[2];
 } ngx_http_mesh_loc_conf_t;
 
 
-typedef struct {
+struct ngx_http_mesh_ctx_s {
     ngx_mesh_snapshot_t           *snapshot;    /* held; NULL: none yet */
     ngx_mesh_shm_t                *shm;
     ngx_mesh_virtual_service_t    *service;
@@ -86,7 +92,9 @@ typedef struct {
     unsigned                       stale:1;     /* an idle connection failed */
     unsigned                       grpc:1;      /* the client speaks gRPC */
     ngx_uint_t                     flags;
-} ngx_http_mesh_ctx_t;
+
+    ngx_http_mesh_try_t            attempt;
+};
 
 
 /* --- ngx_http_mesh_pass.c --- */

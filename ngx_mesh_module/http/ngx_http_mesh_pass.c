@@ -100,6 +100,7 @@ ngx_http_mesh_cleanup(void *data)
     /* an attempt may have been cut off without peer.free() */
 
     ngx_http_mesh_leave(ctx);
+    ngx_http_mesh_try_cleanup(ctx);
 
     if (ctx->snapshot) {
         ngx_mesh_snapshot_release(ctx->snapshot);
@@ -204,13 +205,15 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
                    &r->uri, &ctx->cluster->node->name,
                    (ngx_uint_t) ctx->cluster->listener->port);
 
+    ngx_http_mesh_try_create(r, ctx);
+
     if (ctx->cluster->listener->protocol == NGX_MESH_HTTP) {
 
         if (r->headers_in.upgrade && ngx_http_mesh_upgrade(r) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return mlcf->proxy(r);
+        return ngx_http_mesh_try_pass(r, ctx, mlcf->proxy);
     }
 
     if (mlcf->grpc == NULL) {
@@ -218,7 +221,7 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
                                    NGX_HTTP_MESH_NC, &text);
     }
 
-    return mlcf->grpc(r);
+    return ngx_http_mesh_try_pass(r, ctx, mlcf->grpc);
 }
 
 

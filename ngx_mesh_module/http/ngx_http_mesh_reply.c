@@ -33,6 +33,8 @@ static ngx_uint_t ngx_http_mesh_grpc_status(ngx_uint_t status);
 static ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_mesh_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
 static ngx_uint_t ngx_http_mesh_failure(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_str_t *text);
 
@@ -71,6 +73,7 @@ ngx_module_t  ngx_http_mesh_filter_module = {
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_request_body_filter_pt   ngx_http_next_request_body_filter;
 
 
 /* where no location has mesh_pass, nothing is installed */
@@ -85,6 +88,9 @@ ngx_http_mesh_filter_init(ngx_conf_t *cf)
     if (mmcf->upstream) {
         ngx_http_next_header_filter = ngx_http_top_header_filter;
         ngx_http_top_header_filter = ngx_http_mesh_header_filter;
+
+        ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+        ngx_http_top_request_body_filter = ngx_http_mesh_body_filter;
     }
 
     return NGX_OK;
@@ -362,6 +368,28 @@ ngx_http_mesh_header_filter(ngx_http_request_t *r)
 }
 
 
+/* tells when a body that is streamed has arrived to its end */
+
+static ngx_int_t
+ngx_http_mesh_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t          *cl;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+
+    if (ctx && ctx->attempt.reading) {
+        for (cl = in; cl; cl = cl->next) {
+            if (cl->buf->last_buf) {
+                ngx_http_mesh_try_whole(ctx);
+            }
+        }
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
 /*
  * What Envoy answers for a failed attempt; 0 if this is not one.  "text" points
  * to static memory.
@@ -380,6 +408,11 @@ ngx_http_mesh_failure(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     if (ctx->flags & NGX_HTTP_MESH_UH) {
         ngx_str_set(text, "no healthy upstream");
         return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (ctx->flags & NGX_HTTP_MESH_UT) {
+        ngx_str_set(text, "upstream request timeout");
+        return NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
     if (ctx->flags & NGX_HTTP_MESH_UF) {

@@ -18,11 +18,8 @@
 #include "ngx_mesh_idle.h"
 
 
-/*
- * Attempts of one request: the first and two more, as many as App Mesh's
- * default retry policy makes.
- */
-#define NGX_HTTP_MESH_TRIES  3
+/* endpoints of earlier attempts that are avoided; the oldest are forgotten */
+#define NGX_HTTP_MESH_TRIED  8
 
 
 static ngx_int_t ngx_http_mesh_get_peer(ngx_peer_connection_t *pc,
@@ -35,6 +32,7 @@ static void ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_avoid(ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_idle_key_t *key);
 static ngx_uint_t ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep);
@@ -78,7 +76,9 @@ ngx_http_mesh_init_peer(ngx_http_request_t *r,
     u->peer.data = ctx;
     u->peer.get = ngx_http_mesh_get_peer;
     u->peer.free = ngx_http_mesh_free_peer;
-    u->peer.tries = ngx_min(ctx->cluster->neligible, NGX_HTTP_MESH_TRIES);
+
+    /* what comes after an attempt is decided when it has failed */
+    u->peer.tries = 1;
 
 #if (NGX_HTTP_SSL)
     /* called without a check for NULL when sessions are reused */
@@ -86,7 +86,7 @@ ngx_http_mesh_init_peer(ngx_http_request_t *r,
     u->peer.save_session = ngx_http_mesh_save_session;
 #endif
 
-    return NGX_OK;
+    return ngx_http_mesh_try_init(r, ctx);
 }
 
 
@@ -97,6 +97,10 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
 
     ngx_mesh_balance_t    b;
     ngx_mesh_endpoint_t  *ep;
+
+    if (ngx_http_mesh_try_get(pc, ctx) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
     b.load = ngx_http_mesh_load;
     b.data = ctx->shm;
@@ -111,6 +115,14 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     }
 
     ep = ngx_mesh_balance(ctx->cluster, &b);
+
+    if (ep == NULL && b.ntried) {
+
+        /* Envoy: all were tried, so one is tried again */
+
+        b.ntried = 0;
+        ep = ngx_mesh_balance(ctx->cluster, &b);
+    }
 
     if (ep == NULL) {
         ctx->failed = 1;
@@ -141,6 +153,7 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     }
 
     ngx_http_mesh_enter(ctx, pc->cached);
+    ngx_http_mesh_try_start(ctx);
 
     return pc->cached ? NGX_DONE : NGX_OK;
 }
@@ -184,15 +197,16 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     ctx->connected = u->request_sent
                      && u->state->connect_time != (ngx_msec_t) -1;
 
+    pc->tries = ngx_http_mesh_try_end(pc, ctx, state & NGX_PEER_FAILED);
+
     if (state & NGX_PEER_FAILED) {
         ngx_http_mesh_failed_peer(pc, ctx);
 
+        /* nginx would add a try for an idle connection that failed */
+        pc->cached = 0;
+
     } else {
         ngx_http_mesh_keep_peer(pc, ctx);
-    }
-
-    if (pc->tries) {
-        pc->tries--;
     }
 }
 
@@ -200,12 +214,22 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
 static void
 ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
 {
-    uint32_t             *tried;
     ngx_mesh_row_t       *row;
     ngx_mesh_idle_key_t   key;
 
+    if (ctx->attempt.again) {
+
+        /* there was an answer */
+
+        ngx_http_mesh_avoid(ctx);
+        return;
+    }
+
     row = ngx_mesh_shm_row(ctx->shm, ctx->endpoint->row, ctx->endpoint->key);
-    ctx->flags = ctx->connected ? NGX_HTTP_MESH_UC : NGX_HTTP_MESH_UF;
+
+    if (!ctx->attempt.expired) {
+        ctx->flags = ctx->connected ? NGX_HTTP_MESH_UC : NGX_HTTP_MESH_UF;
+    }
 
     if (row) {
         (void) ngx_atomic_fetch_add(&row->failures, 1);
@@ -231,9 +255,22 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
         (void) ngx_atomic_fetch_add(&row->connect_failures, 1);
     }
 
-    if (ctx->tried == NULL) {
+    ngx_http_mesh_avoid(ctx);
+}
+
+
+/* the endpoint of this attempt, in those to come */
+
+static void
+ngx_http_mesh_avoid(ngx_http_mesh_ctx_t *ctx)
+{
+    uint32_t  *tried;
+
+    tried = ctx->tried;
+
+    if (tried == NULL) {
         tried = ngx_palloc(ctx->request->pool,
-                           NGX_HTTP_MESH_TRIES * sizeof(uint32_t));
+                           NGX_HTTP_MESH_TRIED * sizeof(uint32_t));
         if (tried == NULL) {
             return;
         }
@@ -241,9 +278,12 @@ ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
         ctx->tried = tried;
     }
 
-    if (ctx->ntried < NGX_HTTP_MESH_TRIES) {
-        ctx->tried[ctx->ntried++] = ctx->endpoint - ctx->cluster->endpoints;
+    if (ctx->ntried == NGX_HTTP_MESH_TRIED) {
+        ctx->ntried--;
+        ngx_memmove(tried, tried + 1, ctx->ntried * sizeof(uint32_t));
     }
+
+    tried[ctx->ntried++] = ctx->endpoint - ctx->cluster->endpoints;
 }
 
 
@@ -259,6 +299,7 @@ ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
 
     if (c == NULL
         || pc->local
+        || ctx->attempt.expired
         || !u->keepalive
         || !u->request_body_sent)
     {

@@ -1,0 +1,883 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * Time limits and retries within nginx's upstream module, which knows neither
+ * in the form App Mesh has them.
+ *
+ * Limits: a request has one timer, for whatever is due next.  To end an attempt
+ * it marks both events of the connection as timed out and calls the handler,
+ * which nginx understands in every state, from connecting to the body.  nginx's
+ * own timeouts are set so far away that they never come first.
+ *
+ * Retries: nginx tries another peer for statuses of its own table only.  The
+ * function that parses a response header is wrapped; when the core wants an
+ * answer retried, it tells nginx that the header was invalid.  Otherwise the
+ * number of tries that are left, 0 or 1, says what was decided.
+ *
+ * Backoff: peer.get() cannot wait, but it may return a connection that is not
+ * established yet.  It returns one to nowhere: a socket that no event can
+ * happen to.  When the time has come, the timer calls the read handler, a
+ * recv() of our own makes nginx parse a header, and that says "invalid", so
+ * nginx closes the socket and asks for the next peer.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+
+
+/* never reached: times of nginx that those of the mesh replace */
+#define NGX_HTTP_MESH_NEVER      NGX_MAX_INT32_VALUE
+
+/* a body kept for retries */
+#define NGX_HTTP_MESH_KEEP_BODY  65536
+
+#define NGX_HTTP_MESH_NEXT       (NGX_HTTP_UPSTREAM_FT_ERROR                  \
+                                  |NGX_HTTP_UPSTREAM_FT_TIMEOUT               \
+                                  |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER        \
+                                  |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
+
+#define NGX_HTTP_MESH_IDEMPOTENT                                              \
+    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PUT|NGX_HTTP_DELETE                  \
+     |NGX_HTTP_OPTIONS|NGX_HTTP_TRACE|NGX_HTTP_PROPFIND)
+
+
+static void ngx_http_mesh_try_limits(ngx_http_mesh_try_t *t,
+    ngx_mesh_timeout_t *timeout);
+static void ngx_http_mesh_try_body_handler(ngx_http_request_t *r);
+#if (NGX_HTTP_V2)
+static ngx_int_t ngx_http_mesh_try_defer(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_try_deferred(ngx_event_t *ev);
+#endif
+static ngx_http_upstream_conf_t *ngx_http_mesh_try_conf(
+    ngx_http_request_t *r, ngx_http_upstream_conf_t *base);
+static ngx_int_t ngx_http_mesh_try_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_try_reinit(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_try_grpc_status(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+static ngx_mesh_retry_e ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_try_t *mt);
+static void ngx_http_mesh_try_repeat(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_retry_e retry);
+static void ngx_http_mesh_try_drop_state(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_try_wait(ngx_peer_connection_t *pc,
+    ngx_http_mesh_ctx_t *ctx);
+static ssize_t ngx_http_mesh_try_recv(ngx_connection_t *c, u_char *buf,
+    size_t size);
+static void ngx_http_mesh_try_arm(ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_try_handler(ngx_event_t *ev);
+static void ngx_http_mesh_try_look(ngx_http_mesh_ctx_t *ctx);
+static void ngx_http_mesh_try_expire(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_limit_e limit);
+
+
+/* requests of this worker that a retry budget is for, and those retried */
+
+static ngx_uint_t  ngx_http_mesh_try_active;
+static ngx_uint_t  ngx_http_mesh_try_retrying;
+
+
+/*
+ * A route's limits hold at egress, those of the listener at ingress: there App
+ * Mesh never retries, and what the application answers is the answer.
+ */
+
+void
+ngx_http_mesh_try_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_try_t       *t;
+    ngx_mesh_timeout_t        *timeout;
+    ngx_http_mesh_loc_conf_t  *mlcf;
+
+    t = &ctx->attempt;
+
+    if (ctx->direction == NGX_HTTP_MESH_INGRESS) {
+        t->policy = ngx_mesh_retry_default(NGX_MESH_RETRY_DEFAULTS_OFF);
+        timeout = ctx->cluster->listener->timeout;
+
+    } else {
+        t->policy = ctx->route->retry_policy;
+        timeout = ctx->route->timeout;
+
+        if (t->policy == NULL) {
+            mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
+            t->policy = ngx_mesh_retry_default(mlcf->main->retry_defaults);
+        }
+    }
+
+    ngx_http_mesh_try_limits(t, timeout);
+
+    if (t->policy->events & NGX_MESH_RETRY_SAFE) {
+        t->active = 1;
+        ngx_http_mesh_try_active++;
+    }
+}
+
+
+static void
+ngx_http_mesh_try_limits(ngx_http_mesh_try_t *t, ngx_mesh_timeout_t *timeout)
+{
+    ngx_msec_t  *ms;
+
+    ms = t->limits.ms;
+
+    ms[NGX_MESH_LIMIT_REQUEST] = NGX_MESH_TIMEOUT_REQUEST;
+    ms[NGX_MESH_LIMIT_IDLE] = NGX_MESH_TIMEOUT_IDLE;
+
+    if (timeout && timeout->per_request.set) {
+        ms[NGX_MESH_LIMIT_REQUEST] = timeout->per_request.ms;
+    }
+
+    if (timeout && timeout->idle.set) {
+        ms[NGX_MESH_LIMIT_IDLE] = timeout->idle.ms;
+    }
+}
+
+
+/*
+ * Only what nginx has read to the end can be sent again.  A body of a known and
+ * small length is read first, as it would be with "proxy_request_buffering on".
+ * One of unknown length, as gRPC has it, may be a stream and cannot wait; but
+ * the frames of a unary call mostly arrive together, so it is enough to let
+ * nginx finish with what has been received already.
+ */
+
+ngx_int_t
+ngx_http_mesh_try_pass(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_http_handler_pt handler)
+{
+    ngx_int_t  rc;
+
+    if (ctx->attempt.policy->max_retries == 0
+        || r != r->main
+        || r->request_body)
+    {
+        return handler(r);
+    }
+
+    ctx->attempt.handler = handler;
+
+    if (r->headers_in.content_length_n > 0
+        && r->headers_in.content_length_n <= NGX_HTTP_MESH_KEEP_BODY)
+    {
+        rc = ngx_http_read_client_request_body(r,
+                                              ngx_http_mesh_try_body_handler);
+
+        return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+    }
+
+#if (NGX_HTTP_V2)
+
+    if (r->stream
+        && !r->stream->in_closed
+        && r->headers_in.content_length_n == -1)
+    {
+        return ngx_http_mesh_try_defer(r, ctx);
+    }
+
+#endif
+
+    return handler(r);
+}
+
+
+static void
+ngx_http_mesh_try_body_handler(ngx_http_request_t *r)
+{
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+
+    ngx_http_finalize_request(r, ctx->attempt.handler(r));
+}
+
+
+#if (NGX_HTTP_V2)
+
+/* the event of the timer, which is not in use yet, is posted */
+
+static ngx_int_t
+ngx_http_mesh_try_defer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_event_t  *ev;
+
+    ev = &ctx->attempt.event;
+
+    ev->handler = ngx_http_mesh_try_deferred;
+    ev->data = ctx;
+    ev->log = r->connection->log;
+
+    ngx_post_event(ev, &ngx_posted_events);
+
+    r->main->count++;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_mesh_try_deferred(ngx_event_t *ev)
+{
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_finalize_request(r, ctx->attempt.handler(r));
+
+    ngx_http_run_posted_requests(c);
+}
+
+#endif
+
+
+ngx_int_t
+ngx_http_mesh_try_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_msec_t                *ms;
+    ngx_event_t               *ev;
+    ngx_http_mesh_try_t       *t;
+    ngx_http_upstream_t       *u;
+    ngx_http_upstream_conf_t  *conf;
+
+    u = r->upstream;
+    t = &ctx->attempt;
+
+    conf = ngx_http_mesh_try_conf(r, u->conf);
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    u->conf = conf;
+
+    ev = &t->event;
+
+    ev->handler = ngx_http_mesh_try_handler;
+    ev->data = ctx;
+    ev->log = r->connection->log;
+
+    t->reading = r->main->reading_body;
+
+    ms = t->limits.start;
+
+    ms[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
+    ms[NGX_MESH_LIMIT_IDLE] = ngx_current_msec;
+
+    if (t->policy->max_retries) {
+        t->process_header = u->process_header;
+        t->reinit_request = u->reinit_request;
+
+        u->process_header = ngx_http_mesh_try_process_header;
+        u->reinit_request = ngx_http_mesh_try_reinit;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The configuration of the location's proxy or gRPC module with the times of
+ * the mesh, made when it is first used; there are two at most in a location.
+ */
+
+static ngx_http_upstream_conf_t *
+ngx_http_mesh_try_conf(ngx_http_request_t *r, ngx_http_upstream_conf_t *base)
+{
+    ngx_uint_t                 i;
+    ngx_pool_t                *pool;
+    ngx_http_upstream_conf_t  *conf;
+    ngx_http_mesh_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
+
+    for (i = 0; i < 2 && mlcf->base[i]; i++) {
+        if (mlcf->base[i] == base) {
+            return mlcf->conf[i];
+        }
+    }
+
+    pool = (i < 2) ? ngx_cycle->pool : r->pool;
+
+    conf = ngx_palloc(pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    *conf = *base;
+
+    conf->connect_timeout = (mlcf->direction == NGX_HTTP_MESH_INGRESS)
+                            ? NGX_MESH_TIMEOUT_APP : NGX_MESH_TIMEOUT_CONNECT;
+    conf->send_timeout = NGX_HTTP_MESH_NEVER;
+    conf->read_timeout = NGX_HTTP_MESH_NEVER;
+    conf->next_upstream = NGX_HTTP_MESH_NEXT;
+    conf->next_upstream_timeout = 0;
+    conf->next_upstream_tries = 0;
+
+    if (i < 2) {
+        mlcf->base[i] = base;
+        mlcf->conf[i] = conf;
+    }
+
+    return conf;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_try_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_mesh_try_t        mt;
+    ngx_mesh_retry_e      retry;
+    ngx_http_mesh_try_t  *t;
+    ngx_http_mesh_ctx_t  *ctx;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    ctx = u->peer.data;
+    t = &ctx->attempt;
+
+    if (t->waiting) {
+        u->buffer.last = u->buffer.pos;
+#if (NGX_HTTP_SSL)
+        u->ssl = t->ssl;
+#endif
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    rc = t->process_header(r);
+
+    /* the proxy module goes from the status line to headers like that */
+
+    if (u->process_header != ngx_http_mesh_try_process_header) {
+        t->process_header = u->process_header;
+        u->process_header = ngx_http_mesh_try_process_header;
+    }
+
+    if (rc == NGX_HTTP_UPSTREAM_INVALID_HEADER
+        && ctx->cluster->listener->protocol != NGX_MESH_HTTP)
+    {
+        t->refused = ngx_mesh_retry_refused(u->buffer.start, u->buffer.pos);
+    }
+
+    /* what comes from a cache is not an attempt's */
+
+    if (rc != NGX_OK || u->peer.sockaddr == NULL || r->cached) {
+        return rc;
+    }
+
+    mt.end = NGX_MESH_TRY_ANSWERED;
+    mt.status = u->headers_in.status_n;
+    mt.grpc_status = ctx->grpc ? ngx_http_mesh_try_grpc_status(r, ctx) : -1;
+    mt.stale = 0;
+
+    retry = ngx_http_mesh_try_decide(ctx, &mt);
+
+    if (retry == NGX_MESH_RETRY_NONE) {
+        return NGX_OK;
+    }
+
+    t->again = 1;
+    t->status = mt.status;
+
+    ngx_http_mesh_try_repeat(ctx, retry);
+
+    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_try_reinit(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_http_mesh_ctx_t  *ctx;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    ctx = u->peer.data;
+
+    rc = ctx->attempt.reinit_request(r);
+
+    /* it begins with the status line again */
+
+    if (u->process_header != ngx_http_mesh_try_process_header) {
+        ctx->attempt.process_header = u->process_header;
+        u->process_header = ngx_http_mesh_try_process_header;
+    }
+
+    return rc;
+}
+
+
+/* of the header, where it is if nothing else follows ("trailers-only") */
+
+static ngx_int_t
+ngx_http_mesh_try_grpc_status(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if ((ctx->attempt.policy->events & NGX_MESH_RETRY_GRPC) == 0) {
+        return -1;
+    }
+
+    part = &r->upstream->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return -1;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == 11
+            && ngx_strncmp(h[i].lowcase_key, "grpc-status", 11) == 0)
+        {
+            return ngx_atoi(h[i].value.data, h[i].value.len);
+        }
+    }
+}
+
+
+static ngx_mesh_retry_e
+ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx, ngx_mesh_try_t *mt)
+{
+    ngx_mesh_retry_e      retry;
+    ngx_http_mesh_try_t  *t;
+    ngx_http_request_t   *r;
+
+    t = &ctx->attempt;
+    r = ctx->request;
+
+    mt->retries = t->retries;
+    mt->replayable = !(r->request_body_no_buffering
+                       && r->upstream->request_sent);
+    mt->idempotent = (r->method & NGX_HTTP_MESH_IDEMPOTENT) != 0;
+
+    retry = ngx_mesh_retry(t->policy, mt);
+
+    if (retry == NGX_MESH_RETRY_COUNTED
+        && t->active
+        && !t->retrying
+        && !ngx_mesh_retry_budget(ngx_http_mesh_try_active,
+                                  ngx_http_mesh_try_retrying))
+    {
+        return NGX_MESH_RETRY_NONE;
+    }
+
+    return retry;
+}
+
+
+static void
+ngx_http_mesh_try_repeat(ngx_http_mesh_ctx_t *ctx, ngx_mesh_retry_e retry)
+{
+    ngx_http_mesh_try_t  *t;
+
+    if (retry != NGX_MESH_RETRY_COUNTED) {
+        return;
+    }
+
+    t = &ctx->attempt;
+
+    t->retries++;
+    t->backoff = ngx_mesh_retry_backoff(t->retries, (uint32_t) ngx_random());
+
+    if (t->active && !t->retrying) {
+        t->retrying = 1;
+        ngx_http_mesh_try_retrying++;
+    }
+}
+
+
+ngx_int_t
+ngx_http_mesh_try_get(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_try_t        *t;
+    ngx_http_request_t         *r;
+    ngx_http_upstream_state_t  *state;
+
+    t = &ctx->attempt;
+    r = ctx->request;
+
+    if (t->waiting) {
+        t->waiting = 0;
+        t->limits.ms[NGX_MESH_LIMIT_BACKOFF] = 0;
+        ngx_http_mesh_try_drop_state(r);
+    }
+
+    if (t->status) {
+
+        /* nginx has put 502 there */
+
+        state = r->upstream_states->elts;
+        state[r->upstream_states->nelts - 2].status = t->status;
+        t->status = 0;
+    }
+
+    if (t->backoff) {
+        return ngx_http_mesh_try_wait(pc, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* to log variables a backoff is no attempt */
+
+static void
+ngx_http_mesh_try_drop_state(ngx_http_request_t *r)
+{
+    ngx_uint_t                  n;
+    ngx_http_upstream_state_t  *state;
+
+    n = --r->upstream_states->nelts;
+    state = r->upstream_states->elts;
+
+    state[n - 1] = state[n];
+    r->upstream->state = &state[n - 1];
+}
+
+
+static ngx_int_t
+ngx_http_mesh_try_wait(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_socket_t          s;
+    ngx_connection_t     *c;
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    t->limits.start[NGX_MESH_LIMIT_BACKOFF] = ngx_current_msec;
+    t->limits.ms[NGX_MESH_LIMIT_BACKOFF] = t->backoff;
+    t->backoff = 0;
+
+    /* without a descriptor to spare, at once */
+
+    s = ngx_socket(AF_UNIX, SOCK_STREAM, 0);
+
+    if (s == (ngx_socket_t) -1) {
+        t->limits.ms[NGX_MESH_LIMIT_BACKOFF] = 0;
+        return NGX_OK;
+    }
+
+    c = ngx_get_connection(s, pc->log);
+
+    if (c == NULL) {
+        (void) ngx_close_socket(s);
+        t->limits.ms[NGX_MESH_LIMIT_BACKOFF] = 0;
+        return NGX_OK;
+    }
+
+    c->recv = ngx_http_mesh_try_recv;
+    c->log = pc->log;
+    c->read->log = pc->log;
+    c->write->log = pc->log;
+    c->log_error = pc->log_error;
+
+    pc->connection = c;
+    pc->cached = 0;
+
+    t->waiting = 1;
+    t->limits.ms[NGX_MESH_LIMIT_TRY] = 0;
+
+    ngx_http_mesh_try_arm(ctx);
+
+    return NGX_AGAIN;
+}
+
+
+/* one byte, for nginx to call process_header() */
+
+static ssize_t
+ngx_http_mesh_try_recv(ngx_connection_t *c, u_char *buf, size_t size)
+{
+#if (NGX_HTTP_SSL)
+    ngx_http_request_t   *r;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    r = c->data;
+    ctx = r->upstream->peer.data;
+
+    /* newer versions log that a response came before the handshake */
+
+    ctx->attempt.ssl = r->upstream->ssl;
+    r->upstream->ssl = 0;
+#endif
+
+    *buf = 0;
+
+    return 1;
+}
+
+
+void
+ngx_http_mesh_try_start(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    t->again = 0;
+    t->expired = 0;
+    t->refused = 0;
+    t->bytes = 0;
+
+    t->limits.start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
+    t->limits.ms[NGX_MESH_LIMIT_TRY] = t->policy->per_retry_timeout.ms;
+
+    ngx_http_mesh_try_arm(ctx);
+}
+
+
+ngx_uint_t
+ngx_http_mesh_try_end(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx,
+    ngx_uint_t failed)
+{
+    ngx_mesh_try_t        mt;
+    ngx_mesh_retry_e      retry;
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    if (t->event.timer_set) {
+        ngx_del_timer(&t->event);
+    }
+
+    if (!failed) {
+        return 0;
+    }
+
+    if (t->again) {
+        return 1;
+    }
+
+    mt.grpc_status = -1;
+    mt.status = 0;
+    mt.stale = pc->cached
+               && !ctx->stale
+               && ctx->request->upstream->state->bytes_received == 0;
+
+    if (t->over) {
+        mt.end = NGX_MESH_TRY_OVER;
+
+    } else if (t->expired) {
+        mt.end = NGX_MESH_TRY_TIMEOUT;
+
+    } else if (!ctx->connected) {
+        mt.end = NGX_MESH_TRY_NOT_CONNECTED;
+
+    } else {
+        mt.end = t->refused ? NGX_MESH_TRY_REFUSED : NGX_MESH_TRY_RESET;
+    }
+
+    retry = ngx_http_mesh_try_decide(ctx, &mt);
+
+    ngx_http_mesh_try_repeat(ctx, retry);
+
+    return retry != NGX_MESH_RETRY_NONE;
+}
+
+
+/*
+ * Deletes the timer rather than to leave it to fire early: nginx would keep
+ * one that is less than 300 ms too early.
+ */
+
+static void
+ngx_http_mesh_try_arm(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_msec_t            left, idle;
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    left = ngx_mesh_limit_left(&t->limits, ngx_current_msec);
+
+    if (left == NGX_TIMER_INFINITE) {
+        return;
+    }
+
+    /* looks for bytes four times, so that it is at most a quarter late */
+
+    idle = t->limits.ms[NGX_MESH_LIMIT_IDLE];
+
+    if (idle) {
+        left = ngx_min(left, idle / 4 + 1);
+    }
+
+    if (t->event.timer_set) {
+        ngx_del_timer(&t->event);
+    }
+
+    ngx_add_timer(&t->event, left);
+}
+
+
+static void
+ngx_http_mesh_try_handler(ngx_event_t *ev)
+{
+    ngx_connection_t     *c;
+    ngx_mesh_limit_e      limit;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ev->data;
+    ev->timedout = 0;
+
+    c = ctx->request->upstream->peer.connection;
+
+    if (c == NULL) {
+        return;
+    }
+
+    ngx_http_mesh_try_look(ctx);
+
+    limit = ngx_mesh_limit_reached(&ctx->attempt.limits, ngx_current_msec);
+
+    if (limit == NGX_MESH_LIMITS) {
+        ngx_http_mesh_try_arm(ctx);
+        return;
+    }
+
+    if (limit != NGX_MESH_LIMIT_BACKOFF) {
+        ngx_http_mesh_try_expire(ctx, limit);
+
+        /* "delayed" by proxy_limit_rate would take this for its own timer */
+
+        c->read->delayed = 0;
+        c->read->timedout = 1;
+        c->write->timedout = 1;
+    }
+
+    c->read->handler(c->read);
+}
+
+
+/* moves the start of limits that do not run, or began again */
+
+static void
+ngx_http_mesh_try_look(ngx_http_mesh_ctx_t *ctx)
+{
+    off_t                 bytes;
+    ngx_msec_t           *start, *ms;
+    ngx_http_upstream_t  *u;
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+    u = ctx->request->upstream;
+
+    ms = t->limits.ms;
+    start = t->limits.start;
+
+    /* Envoy: both begin when the request has been received to its end */
+
+    if (t->reading) {
+        start[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
+        start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
+    }
+
+    /* an answer that has begun cannot be retried */
+
+    if (u->header_sent) {
+        ms[NGX_MESH_LIMIT_TRY] = 0;
+
+        if (u->upgrade) {
+            ms[NGX_MESH_LIMIT_REQUEST] = 0;
+        }
+    }
+
+    bytes = u->peer.connection->sent + u->state->bytes_received;
+
+    if (u->pipe) {
+        bytes += u->pipe->read_length;
+    }
+
+    if (bytes != t->bytes) {
+        t->bytes = bytes;
+        start[NGX_MESH_LIMIT_IDLE] = ngx_current_msec;
+    }
+}
+
+
+static void
+ngx_http_mesh_try_expire(ngx_http_mesh_ctx_t *ctx, ngx_mesh_limit_e limit)
+{
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    t->expired = 1;
+    ctx->flags |= NGX_HTTP_MESH_UT;
+
+    if (limit == NGX_MESH_LIMIT_TRY) {
+        return;
+    }
+
+    t->over = 1;
+
+    if (t->waiting) {
+
+        /* there is no attempt that peer.free() would be called for */
+
+        ctx->failed = 1;
+        ctx->request->upstream->peer.tries = 0;
+    }
+}
+
+
+void
+ngx_http_mesh_try_whole(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    if (!t->reading) {
+        return;
+    }
+
+    /* the timer is due later than before, and sets itself again */
+
+    t->reading = 0;
+    t->limits.start[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
+    t->limits.start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
+}
+
+
+void
+ngx_http_mesh_try_cleanup(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    if (t->event.timer_set) {
+        ngx_del_timer(&t->event);
+    }
+
+    if (t->event.posted) {
+        ngx_delete_posted_event(&t->event);
+    }
+
+    ngx_http_mesh_try_active -= t->active;
+    ngx_http_mesh_try_retrying -= t->retrying;
+}
