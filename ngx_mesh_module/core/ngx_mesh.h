@@ -85,6 +85,7 @@ typedef struct {
     ngx_str_t                  app_address;     /* literal, or empty */
     ngx_uint_t                 lb_policy;       /* ngx_mesh_lb_policy_e */
     ngx_uint_t                 retry_defaults;  /* ..._retry_defaults_e */
+    ngx_msec_t                 slow_start;      /* 0: none */
 
     ngx_uint_t                 keepalive;       /* idle, endpoint and worker */
     ngx_msec_t                 keepalive_timeout;

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_model.h"
+#include "ngx_mesh_shm.h"
 
 
 /* the requests in flight to an endpoint, for NGX_MESH_LEAST_REQUEST */
@@ -21,6 +22,8 @@ typedef ngx_uint_t (*ngx_mesh_load_pt)(void *data, ngx_mesh_endpoint_t *ep);
 
 
 typedef struct {
+    ngx_mesh_shm_t          *shm;           /* NULL: all are available */
+    ngx_msec_t               now;           /* ngx_current_msec */
     ngx_mesh_load_pt         load;
     void                    *data;          /* of "load" */
     uint32_t                 random[2];     /* two independent numbers */
@@ -34,10 +37,35 @@ typedef struct {
  * not tried.  Round robin advances cluster->rotation (worker state); least
  * request takes the less loaded of two different endpoints chosen at random
  * (power of two choices), round robin among what is left after tries.
- * Only the first cluster->neligible endpoints are considered.
+ *
+ * Only the first cluster->neligible endpoints are considered, and of them
+ * those that are neither ejected nor failing their checks, unless these are
+ * fewer than half: then all are (Envoy's panic threshold of 50 %, which App
+ * Mesh did not let change).  "random" is looked at with least request, and
+ * while there is a slow start (ngx_mesh_balance_random()).
  */
 ngx_mesh_endpoint_t *ngx_mesh_balance(ngx_mesh_cluster_t *cluster,
     ngx_mesh_balance_t *b);
+
+/* 1 if b->random is needed */
+#define ngx_mesh_balance_random(cluster)                                      \
+    ((cluster)->lb_policy == NGX_MESH_LEAST_REQUEST                           \
+     || (cluster)->slow_start_ms)
+
+/* brings what the worker knows of the rows up to date: mostly one compare */
+void ngx_mesh_balance_refresh(ngx_mesh_cluster_t *cluster,
+    ngx_mesh_shm_t *shm, ngx_msec_t now);
+
+/* 1 if fewer than half are available, of a cluster that follows */
+ngx_uint_t ngx_mesh_balance_panic(ngx_mesh_cluster_t *cluster);
+
+/*
+ * The weight of an endpoint in use since "since", in thousandths: it grows
+ * evenly over "slow_start" from 100, Envoy's slow start with an aggression of
+ * 1 and its least weight.
+ */
+ngx_uint_t ngx_mesh_balance_weight(ngx_msec_t slow_start, ngx_msec_t since,
+    ngx_msec_t now);
 
 
 #endif /* _NGX_MESH_BALANCE_H_INCLUDED_ */

@@ -131,6 +131,7 @@ ngx_mesh_build_clusters(ngx_mesh_build_t *b, ngx_mesh_virtual_node_t *node)
         cluster->node = node;
         cluster->listener = &listeners[i];
         cluster->lb_policy = (uint8_t) node->lb_policy;
+        cluster->slow_start_ms = b->conf->slow_start_ms;
         cluster->rotation = (uint32_t) ngx_random();
     }
 

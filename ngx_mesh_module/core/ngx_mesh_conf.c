@@ -147,6 +147,13 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       offsetof(ngx_mesh_conf_t, retry_defaults),
       ngx_mesh_conf_retry_defaults },
 
+    { ngx_string("slow_start"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, slow_start),
+      NULL },
+
     { ngx_string("keepalive"),
       NGX_MESH_CONF|NGX_CONF_1MORE,
       ngx_mesh_conf_keepalive,

@@ -33,6 +33,7 @@ typedef struct {
     ngx_mesh_resource_type_e   resource_type;
     ngx_str_t                  resource;    /* name without the type */
     ngx_mesh_lb_policy_e       lb_policy;   /* of nodes that do not say */
+    ngx_msec_t                 slow_start_ms;   /* of all nodes, 0: none */
     ngx_mesh_json_limits_t     limits;
     ngx_log_t                 *log;         /* must outlive the model */
 } ngx_mesh_loader_conf_t;

@@ -189,6 +189,7 @@ struct ngx_mesh_endpoint_s {
     uint32_t                     row;           /* its index, worker state */
     uint16_t                     socklen;
     uint8_t                      health;        /* ngx_mesh_health_e */
+    uint32_t                     available;     /* worker state, see below */
 };
 
 
@@ -205,6 +206,21 @@ struct ngx_mesh_cluster_s {
     uint32_t                     neligible;     /* the first n may be used */
     uint32_t                     rotation;      /* worker state */
     uint8_t                      lb_policy;     /* ngx_mesh_lb_policy_e */
+    ngx_msec_t                   slow_start_ms; /* 0: none */
+
+    /*
+     * Worker state, of ngx_mesh_balance_refresh(): the shared rows as they
+     * were at "generation".  The first n of endpoints[].available are the
+     * indices of those that are available; with "nmissing" of 0 all are.
+     */
+    ngx_atomic_uint_t            generation;
+    uint32_t                     nmissing;
+    uint32_t                     nejected;      /* of them */
+    ngx_msec_t                   oldest;        /* in use since then, of the */
+    ngx_msec_t                   newest;        /* available ones */
+
+    ngx_atomic_uint_t            calm;          /* worker state: generation
+                                                   that has no ejections */
 };
 
 

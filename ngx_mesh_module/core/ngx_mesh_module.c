@@ -17,6 +17,7 @@
 #include "ngx_mesh.h"
 #include "ngx_mesh_conf.h"
 #include "ngx_mesh_idle.h"
+#include "ngx_mesh_outlier.h"
 #include "ngx_mesh_retry.h"
 #include "ngx_mesh_snapshot.h"
 
@@ -95,6 +96,7 @@ ngx_mesh_loader_conf(ngx_mesh_conf_t *mcf, ngx_mesh_loader_conf_t *lc,
     lc->resource_type = mcf->resource_type;
     lc->resource = mcf->resource_name;
     lc->lb_policy = mcf->lb_policy;
+    lc->slow_start_ms = mcf->slow_start;
     lc->log = log;
 
     lc->limits.size = mcf->max_document;
@@ -134,6 +136,7 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
     mcf->max_document = NGX_CONF_UNSET_SIZE;
     mcf->lb_policy = NGX_CONF_UNSET_UINT;
     mcf->retry_defaults = NGX_CONF_UNSET_UINT;
+    mcf->slow_start = NGX_CONF_UNSET_MSEC;
     mcf->keepalive = NGX_CONF_UNSET_UINT;
     mcf->keepalive_timeout = NGX_CONF_UNSET_MSEC;
     mcf->keepalive_requests = NGX_CONF_UNSET_UINT;
@@ -153,6 +156,7 @@ ngx_mesh_default_block(ngx_mesh_conf_t *mcf)
     ngx_conf_init_uint_value(mcf->lb_policy, NGX_MESH_ROUND_ROBIN);
     ngx_conf_init_uint_value(mcf->retry_defaults,
                              NGX_MESH_RETRY_DEFAULTS_APPMESH);
+    ngx_conf_init_msec_value(mcf->slow_start, 0);
     ngx_conf_init_uint_value(mcf->keepalive, 64);
     ngx_conf_init_msec_value(mcf->keepalive_timeout, 60000);
     ngx_conf_init_uint_value(mcf->keepalive_requests, 10000);
@@ -370,6 +374,7 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
     }
 
     (void) ngx_mesh_snapshot_init_worker(cycle, mcf);
+    ngx_mesh_outlier_init_worker(cycle, mcf);
 
     /* a document of the agent's is loaded by it, at the end of its own part */
 
@@ -397,6 +402,7 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_mesh_idle_exit();
+    ngx_mesh_outlier_exit_worker();
     ngx_mesh_snapshot_exit_worker();
     ngx_mesh_shm_exit_worker(mcf->shm);
 }

@@ -368,15 +368,6 @@ ngx_mesh_shm_generation(ngx_mesh_shm_t *shm)
 }
 
 
-ngx_uint_t
-ngx_mesh_row_available(ngx_mesh_row_t *row)
-{
-    return row->ejected == 0
-           && (row->health == NGX_MESH_ROW_UNCHECKED
-               || row->health == NGX_MESH_ROW_HEALTHY);
-}
-
-
 /* a process killed before the count moves leaves the change for the next one */
 
 ngx_uint_t
@@ -405,8 +396,10 @@ ngx_mesh_row_set_health(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
 
 
 void
-ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row, ngx_msec_t until)
+ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row, ngx_msec_t now,
+    ngx_msec_t until)
 {
+    row->swept = now;
     row->ejections++;
     row->ejected = until | 1;
 
@@ -417,10 +410,10 @@ ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row, ngx_msec_t until)
 /* errors of before would eject it again at the first new one */
 
 void
-ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row)
+ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row, ngx_msec_t now)
 {
     row->errors = 0;
-    row->since = ngx_current_msec;
+    row->since = now;
 
     ngx_memory_barrier();
     row->ejected = 0;

@@ -203,9 +203,6 @@ ngx_mesh_row_t *ngx_mesh_shm_row(ngx_mesh_shm_t *shm, uint32_t row,
  */
 ngx_atomic_uint_t ngx_mesh_shm_generation(ngx_mesh_shm_t *shm);
 
-/* 1 if the endpoint may be used: neither ejected nor failing its checks */
-ngx_uint_t ngx_mesh_row_available(ngx_mesh_row_t *row);
-
 /*
  * For the prober: the endpoint is of "health" from now on, which all workers
  * follow with their next request.  1: it was not before, for a line in the
@@ -219,8 +216,9 @@ ngx_uint_t ngx_mesh_row_set_health(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
  * holds ngx_mesh_shm_lock(), under which alone "ejected" changes.
  */
 void ngx_mesh_row_eject(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
-    ngx_msec_t until);
-void ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row);
+    ngx_msec_t now, ngx_msec_t until);
+void ngx_mesh_row_return(ngx_mesh_shm_t *shm, ngx_mesh_row_t *row,
+    ngx_msec_t now);
 
 /* the mutex of the zone, for what is rare; freed if its holder is killed */
 void ngx_mesh_shm_lock(ngx_mesh_shm_t *shm);

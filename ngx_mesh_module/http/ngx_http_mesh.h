@@ -122,6 +122,16 @@ ngx_int_t ngx_http_mesh_init_peer(ngx_http_request_t *r,
 void ngx_http_mesh_leave(ngx_http_mesh_ctx_t *ctx);
 
 
+/* --- ngx_http_mesh_outlier.c --- */
+
+/*
+ * In peer.free(), with its "state": tells outlier detection what became of the
+ * attempt; ctx->connected is set.
+ */
+void ngx_http_mesh_outlier(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+
+
 /* --- ngx_http_mesh_reply.c --- */
 
 /*

@@ -102,6 +102,8 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
         return NGX_AGAIN;
     }
 
+    b.shm = ctx->shm;
+    b.now = ngx_current_msec;
     b.load = ngx_http_mesh_load;
     b.data = ctx->shm;
     b.random[0] = 0;
@@ -109,7 +111,7 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     b.tried = ctx->tried;
     b.ntried = ctx->ntried;
 
-    if (ctx->cluster->lb_policy == NGX_MESH_LEAST_REQUEST) {
+    if (ngx_mesh_balance_random(ctx->cluster)) {
         b.random[0] = (uint32_t) ngx_random();
         b.random[1] = (uint32_t) ngx_random();
     }
@@ -196,6 +198,8 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     u = ctx->request->upstream;
     ctx->connected = u->request_sent
                      && u->state->connect_time != (ngx_msec_t) -1;
+
+    ngx_http_mesh_outlier(ctx, pc, state);
 
     pc->tries = ngx_http_mesh_try_end(pc, ctx, state & NGX_PEER_FAILED);
 
