@@ -15,6 +15,7 @@
 #include <ngx_event.h>
 
 #include "ngx_mesh_agent.h"
+#include "ngx_mesh_prober.h"
 #include "ngx_mesh_state.h"
 #include "ngx_mesh_threads.h"
 
@@ -278,11 +279,13 @@ ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
     /* a reload of a single process: init_process is not called again */
 
     if (ngx_process == NGX_PROCESS_SINGLE && ngx_mesh_agent_running()) {
+        ngx_mesh_prober_stop();
         ngx_mesh_agent_stop();
 
         if (acf) {
             ngx_mesh_agent_init_worker(cycle, mcf, acf);
             ngx_mesh_agent_start();
+            ngx_mesh_prober_start(cycle, mcf);
         }
     }
 
@@ -340,6 +343,7 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 
     ngx_mesh_agent_init_worker(cycle, ngx_mesh_get_conf(cycle), acf);
     ngx_mesh_agent_start();
+    ngx_mesh_prober_start(cycle, ngx_mesh_get_conf(cycle));
 
     return NGX_OK;
 }
@@ -350,5 +354,6 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 static void
 ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_mesh_prober_stop();
     ngx_mesh_agent_stop();
 }

@@ -176,7 +176,7 @@ ngx_mesh_rows_get(ngx_mesh_shm_t *shm, uint64_t key, uint32_t seq)
     row->failures = 0;
     row->connections = 0;
     row->connect_failures = 0;
-    row->spare = 0;
+    row->checks = 0;
     row->health = NGX_MESH_ROW_UNCHECKED;
     row->since = ngx_current_msec;
     row->errors = 0;

@@ -94,7 +94,7 @@ typedef struct {
     ngx_atomic_t             failures;      /* of them, without an answer */
     ngx_atomic_t             connections;   /* opened */
     ngx_atomic_t             connect_failures;
-    ngx_atomic_t             spare;
+    ngx_atomic_t             checks;        /* see ngx_mesh_health.h */
 
     ngx_atomic_t             health;        /* ngx_mesh_row_health_e */
     ngx_atomic_t             since;         /* it is used, for slow start */

@@ -58,6 +58,8 @@ static ngx_int_t ngx_mesh_snapshot_parsed(void);
 static ngx_int_t ngx_mesh_snapshot_adopt(ngx_mesh_model_t *model);
 static ngx_int_t ngx_mesh_snapshot_step_rows(void);
 static void ngx_mesh_snapshot_rows(ngx_mesh_endpoint_t *ep, ngx_uint_t n);
+static void ngx_mesh_snapshot_health(ngx_mesh_cluster_t *cluster,
+    ngx_mesh_endpoint_t *ep, ngx_uint_t n);
 static ngx_int_t ngx_mesh_snapshot_app(ngx_mesh_snapshot_t *snapshot);
 static ngx_int_t ngx_mesh_snapshot_app_endpoint(ngx_mesh_model_t *model,
     ngx_mesh_listener_t *listener, ngx_mesh_endpoint_t *ep);
@@ -397,6 +399,7 @@ ngx_mesh_snapshot_step_rows(void)
 
     if (n) {
         ngx_mesh_snapshot_rows(&cluster->endpoints[w->endpoint], n);
+        ngx_mesh_snapshot_health(cluster, &cluster->endpoints[w->endpoint], n);
         w->endpoint += n;
         return NGX_AGAIN;
     }
@@ -426,6 +429,40 @@ ngx_mesh_snapshot_rows(ngx_mesh_endpoint_t *ep, ngx_uint_t n)
 
     for (i = 0; i < n; i++) {
         ep[i].row = rows[i];
+    }
+}
+
+
+/*
+ * An endpoint that is to be checked is not available before its first check.
+ * This is done by every worker before it uses the model, since one of them
+ * only is the prober.
+ */
+
+static void
+ngx_mesh_snapshot_health(ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep,
+    ngx_uint_t n)
+{
+    ngx_uint_t       i;
+    ngx_mesh_shm_t  *shm;
+    ngx_mesh_row_t  *row;
+
+    shm = ngx_mesh_worker.conf->shm;
+
+    for (i = 0; i < n; i++) {
+
+        row = ngx_mesh_shm_row(shm, ep[i].row, ep[i].key);
+
+        if (row == NULL) {
+            continue;
+        }
+
+        if (cluster->listener->health_check == NULL) {
+            (void) ngx_mesh_row_set_health(shm, row, NGX_MESH_ROW_UNCHECKED);
+
+        } else if (row->health == NGX_MESH_ROW_UNCHECKED) {
+            (void) ngx_mesh_row_set_health(shm, row, NGX_MESH_ROW_PENDING);
+        }
     }
 }
 
