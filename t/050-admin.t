@@ -192,7 +192,9 @@ def clusters():
     first = ('cds_egress_m_a_http_8080', '')
     tap.same(c.get(first), {'lb_policy': 'LEAST_REQUEST',
                             'membership_total': '2',
-                            'membership_healthy': '1'}, 'lines of a cluster')
+                            'membership_healthy': '1',
+                            'membership_ejected': '0',
+                            'panic': 'false'}, 'lines of a cluster')
     got = c[(first[0], '127.0.0.1:%d' % a.port)]
     tap.same({name: got.get(name) for name in only},
              {'cx_connect_fail': '0', 'rq_active': '0', 'rq_total': '5',
@@ -262,9 +264,9 @@ server {
 
     text = n.page('/clusters').text
     lines = text.splitlines()
-    names = {line.split('::')[2] for line in lines[3:]}
-    tap.same(len(lines), 3 + len(names) * count, '/clusters has all lines')
-    tap.same({line.split('::')[1] for line in lines[3:]},
+    names = {line.split('::')[2] for line in lines[5:]}
+    tap.same(len(lines), 5 + len(names) * count, '/clusters has all lines')
+    tap.same({line.split('::')[1] for line in lines[5:]},
              {ip + ':8080' for ip in eps}, 'and all endpoints')
     tap.ok(text.endswith('\n'), 'and its end')
 

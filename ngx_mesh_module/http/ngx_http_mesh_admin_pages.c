@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh_admin.h"
+#include "ngx_mesh_balance.h"
 #include "ngx_mesh_idle.h"
 
 
@@ -34,6 +35,9 @@ static void ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster);
 static void ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep);
+static void ngx_http_mesh_admin_health(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep,
+    ngx_mesh_row_t *row);
 
 
 static ngx_http_mesh_admin_counter_t  ngx_http_mesh_admin_counters[] = {
@@ -42,6 +46,9 @@ static ngx_http_mesh_admin_counter_t  ngx_http_mesh_admin_counters[] = {
     { "rq_active", offsetof(ngx_mesh_row_t, in_flight) },
     { "rq_total", offsetof(ngx_mesh_row_t, requests) },
     { "rq_error", offsetof(ngx_mesh_row_t, failures) },
+    { "consecutive_errors", offsetof(ngx_mesh_row_t, errors) },
+    { "ejections", offsetof(ngx_mesh_row_t, ejections) },
+    { "ejections_overflow", offsetof(ngx_mesh_row_t, overflows) },
     { NULL, 0 }
 };
 
@@ -358,10 +365,18 @@ ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
     ngx_http_mesh_admin_print(a, "%s::lb_policy::%s\n", name,
                               cluster->lb_policy == NGX_MESH_LEAST_REQUEST
                               ? "LEAST_REQUEST" : "ROUND_ROBIN");
+
+    ngx_mesh_balance_refresh(cluster, a->conf->shm, ngx_current_msec);
+
     ngx_http_mesh_admin_print(a, "%s::membership_total::%uD\n"
-                                 "%s::membership_healthy::%uD\n",
+                                 "%s::membership_healthy::%uD\n"
+                                 "%s::membership_ejected::%uD\n"
+                                 "%s::panic::%s\n",
                               name, cluster->nendpoints, name,
-                              cluster->neligible);
+                              cluster->neligible - cluster->nmissing,
+                              name, cluster->nejected, name,
+                              ngx_mesh_balance_panic(cluster) ? "true"
+                                                              : "false");
 }
 
 
@@ -390,10 +405,44 @@ ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
                                   c->name, (ngx_atomic_uint_t) value);
     }
 
-    ngx_http_mesh_admin_print(a, "%s::%V::health_flags::%s\n", name,
+    ngx_http_mesh_admin_print(a, "%s::%V::health_flags::", name, &ep->name);
+    ngx_http_mesh_admin_health(a, cluster, ep, row);
+
+    ngx_http_mesh_admin_print(a, "%s::%V::slow_start_weight::%ui\n", name,
                               &ep->name,
-                              ep->health == NGX_MESH_UNHEALTHY
-                              ? "/failed_eds_health" : "healthy");
+                              ngx_mesh_balance_weight(cluster->slow_start_ms,
+                                           row->since, ngx_current_msec) / 10);
     ngx_http_mesh_admin_print(a, "%s::%V::zone::%V\n", name, &ep->name,
                               &ep->zone);
+}
+
+
+/* all that keeps it from being used, as Envoy names it */
+
+static void
+ngx_http_mesh_admin_health(ngx_http_mesh_admin_t *a,
+    ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep, ngx_mesh_row_t *row)
+{
+    const char           *eds, *outlier, *checks;
+    ngx_mesh_listener_t  *listener;
+
+    listener = cluster->listener;
+
+    eds = (ep->health == NGX_MESH_UNHEALTHY) ? "/failed_eds_health" : "";
+    outlier = (listener->outlier_detection && row->ejected)
+              ? "/failed_outlier_check" : "";
+    checks = "";
+
+    if (listener->health_check && row->health == NGX_MESH_ROW_UNHEALTHY) {
+        checks = "/failed_active_hc";
+
+    } else if (listener->health_check && row->health == NGX_MESH_ROW_PENDING) {
+        checks = "/pending_active_hc";
+    }
+
+    if (*eds == '\0' && *outlier == '\0' && *checks == '\0') {
+        eds = "healthy";
+    }
+
+    ngx_http_mesh_admin_print(a, "%s%s%s\n", checks, outlier, eds);
 }
