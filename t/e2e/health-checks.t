@@ -198,10 +198,9 @@ def processes():
     tap.same([len(state(n, a, 'healthy')), len(state(n, b, 'unhealthy'))],
              [1, 1], 'from the state before')
 
-    agent = n.info()['agent']['pid'] if 'agent' in n.info() else None
-    for pid in [agent] if agent else n.worker_pids():
-        n.send(signal.SIGKILL, pid)
-    wait(lambda: len(n.worker_pids()) == 2)
+    agent = n.info()['config']['agent']
+    n.send(signal.SIGKILL, agent)
+    wait(lambda: n.info()['config']['agent'] not in (0, agent))
 
     seen = len(a.checks)
     tap.ok(wait(lambda: len(a.checks) > seen, 20), 'the prober was killed, '
@@ -237,6 +236,57 @@ def processes():
     tap.ok(n.stop(), 'nginx ends')
     tap.same([x for x in n.bad() if 'signal 9' not in x], [],
              'nothing in the log')
+
+
+def traffic():
+    """Who gets requests, at the start, in panic, and with a new endpoint."""
+    a, b, c, d = [Switch() for _ in range(4)]
+    everyone = {str(x.port) for x in (a, b, c, d)}
+    d.status = '500 No'
+
+    def used(n, requests=60):
+        return {n.get().text for _ in range(requests)}
+
+    def doc(version, *eps):
+        return checked(version, {'a': [x.port for x in eps]})
+
+    n = Sidecar(doc(1, a, b, c, d), workers=2).start()
+    tap.same(n.get().status, 200, 'a proxy that starts serves, before checks')
+    until(n, d, 'unhealthy')
+    for x in (a, b, c):
+        until(n, x, 'healthy')
+    tap.same(used(n), everyone - {str(d.port)},
+             'an unhealthy endpoint gets no requests')
+
+    for x in (b, c):
+        x.status = '500 No'
+    until(n, b, 'unhealthy')
+    tap.ok(until(n, c, 'unhealthy'), 'three of four are unhealthy')
+    tap.ok(wait(lambda: used(n, 20) == everyone),
+           'less than half are healthy: all get requests')
+
+    for x in (b, c):
+        x.status = '200 OK'
+    until(n, b, 'healthy', 2)
+    until(n, c, 'healthy', 2)
+    tap.same(used(n), everyone - {str(d.port)}, 'and then those who recover')
+
+    held = threading.Event()
+    at_end(held.set)
+    late = Backend('late', answer=lambda r: (
+        held.wait(20) if r.path == '/ping' else None) and reply('late')
+        or reply('late'))
+    n.put(checked(2, {'a': [a.port, b.port, c.port, late.port]}))
+    n.at('2')
+    tap.ok(wait(lambda: late.requests), 'a new endpoint is checked')
+    got = used(n)
+    tap.ok('late' not in got, 'and not used before', got)
+    held.set()
+    until(n, late, 'healthy')
+    tap.ok('late' in used(n), 'but after', n.errors(4))
+
+    tap.ok(n.stop(), 'nginx ends')
+    tap.same(n.bad(), [], 'nothing in the log')
 
 
 def storm():
@@ -348,4 +398,4 @@ def http2():
     tap.same(n.bad(), [], 'nothing in the log')
 
 
-tap.run(answers, thresholds, processes, storm, http2)
+tap.run(answers, thresholds, traffic, processes, storm, http2)

@@ -230,9 +230,9 @@ MESH_UNIT(mesh_unit_health_times)
 static void
 mesh_unit_health_request(ngx_mesh_unit_t *u)
 {
+    ngx_int_t                grpc;
     ngx_str_t                host, request;
     ngx_uint_t               status;
-    ngx_int_t                grpc;
     ngx_mesh_health_check_t  hc;
 
     ngx_memzero(&hc, sizeof(ngx_mesh_health_check_t));
