@@ -221,8 +221,8 @@ def swaps():
     tap.same(counts(n, 60), {200: 60}, 'after a worker was killed')
     n.put(document(3, {'n': [h.port for h in hosts]}))
     n.at('3')
-    got = counts(n, 40)
-    tap.same(got.get(500), 10, 'not without outlier detection', )
+    got = counts(n, 80)
+    tap.ok(16 <= got.get(500, 0) <= 24, 'not without outlier detection', got)
     tap.same(len(n.lines(EJECTED)), 1, 'it was logged once')
 
 

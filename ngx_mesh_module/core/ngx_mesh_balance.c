@@ -159,8 +159,8 @@ ngx_mesh_balance_refresh(ngx_mesh_cluster_t *cluster, ngx_mesh_shm_t *shm,
 {
     uint32_t              i, n;
     ngx_mesh_row_t       *row;
-    ngx_mesh_endpoint_t  *ep;
     ngx_atomic_uint_t     generation;
+    ngx_mesh_endpoint_t  *ep;
 
     generation = ngx_mesh_shm_generation(shm);
 

@@ -33,8 +33,8 @@ ngx_http_mesh_outlier(ngx_http_mesh_ctx_t *ctx, ngx_peer_connection_t *pc,
 {
     const char           *what;
     ngx_uint_t            status;
-    ngx_mesh_ejection_t   e;
     ngx_mesh_cluster_t   *cluster;
+    ngx_mesh_ejection_t   e;
     ngx_mesh_endpoint_t  *ep;
 
     cluster = ctx->cluster;
