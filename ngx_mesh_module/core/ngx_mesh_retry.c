@@ -23,7 +23,6 @@
 #define NGX_MESH_RETRY_PERCENT       20
 #define NGX_MESH_RETRY_MIN           3      /* Envoy: min_retry_concurrency */
 
-#define NGX_MESH_H2_FRAME_HEADER     9
 #define NGX_MESH_H2_RST_STREAM       3
 #define NGX_MESH_H2_GOAWAY           7
 #define NGX_MESH_H2_REFUSED_STREAM   7

@@ -19,6 +19,8 @@
 #include "ngx_mesh_model.h"
 
 
+#define NGX_MESH_H2_FRAME_HEADER   9
+
 /* times of App Mesh that a spec can change, and Envoy's for connecting */
 
 #define NGX_MESH_TIMEOUT_REQUEST   15000

@@ -13,6 +13,7 @@
 #include "ngx_http_mesh_admin.h"
 #include "ngx_mesh_balance.h"
 #include "ngx_mesh_idle.h"
+#include "ngx_mesh_retry.h"
 
 
 typedef struct {
@@ -27,8 +28,10 @@ static void ngx_http_mesh_admin_member(ngx_http_mesh_admin_t *a,
     const char *indent, const char *name, u_char *data, size_t len);
 static void ngx_http_mesh_admin_time(ngx_http_mesh_admin_t *a,
     const char *indent, const char *name, time_t sec);
+static void ngx_http_mesh_admin_retries(ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_admin_document(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_admin_free(void *data);
+static ngx_int_t ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_admin_cluster_name(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster, u_char *name, size_t size);
 static void ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
@@ -217,6 +220,7 @@ ngx_http_mesh_admin_config_dump(ngx_http_mesh_admin_t *a)
                                a->conf->name.len);
     ngx_http_mesh_admin_member(a, "    ", "resource", a->conf->resource.data,
                                a->conf->resource.len);
+    ngx_http_mesh_admin_retries(a);
     ngx_http_mesh_admin_status(a, &st);
     ngx_http_mesh_admin_print(a, ",\n    \"document\": ");
 
@@ -225,6 +229,39 @@ ngx_http_mesh_admin_config_dump(ngx_http_mesh_admin_t *a)
     }
 
     return NGX_OK;
+}
+
+
+/* the policy of routes without one, which is in no document, in Envoy's words */
+
+static void
+ngx_http_mesh_admin_retries(ngx_http_mesh_admin_t *a)
+{
+    const ngx_mesh_retry_policy_t  *policy;
+
+    static const char  *names[] = { "appmesh", "safe", "off" };
+
+    policy = ngx_mesh_retry_default(a->conf->retry_defaults);
+
+    ngx_http_mesh_admin_print(a, "    \"retry_defaults\": {\n"
+                                 "        \"name\": \"%s\",\n",
+                              names[a->conf->retry_defaults]);
+
+    if (policy->max_retries) {
+        ngx_http_mesh_admin_print(a,
+                   "        \"retry_on\": \"unavailable,connect-failure,"
+                   "refused-stream,reset,retriable-status-codes\",\n"
+                   "        \"retriable_status_codes\": [503],\n");
+    }
+
+    if (policy->events & NGX_MESH_RETRY_SAFE) {
+        ngx_http_mesh_admin_print(a,
+                   "        \"only\": \"never sent, or idempotent\",\n"
+                   "        \"budget_percent\": 20,\n");
+    }
+
+    ngx_http_mesh_admin_print(a, "        \"num_retries\": %ui\n    },\n",
+                              policy->max_retries);
 }
 
 
@@ -308,7 +345,7 @@ ngx_http_mesh_admin_clusters(ngx_http_mesh_admin_t *a)
     model = a->snapshot->model;
 
     if (a->node == model->nnodes) {
-        return NGX_OK;
+        return ngx_http_mesh_admin_app(a);
     }
 
     node = &model->nodes[a->node];
@@ -335,6 +372,62 @@ ngx_http_mesh_admin_clusters(ngx_http_mesh_admin_t *a)
         a->listener++;
         a->endpoint = 0;
     }
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * The application behind each listener of the node: bounds and counts of its
+ * connection pool.
+ */
+
+static ngx_int_t
+ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a)
+{
+    u_char                    name[640];
+    ngx_mesh_limit_t         *limit;
+    ngx_mesh_cluster_t       *app;
+    ngx_mesh_limit_bounds_t   bounds;
+
+    if (a->snapshot->app == NULL
+        || a->listener == a->snapshot->model->node->listeners.nelts)
+    {
+        return NGX_OK;
+    }
+
+    app = &a->snapshot->app[a->listener++];
+
+    limit = ngx_mesh_shm_limit(a->conf->shm, app->limit,
+                               app->endpoints->key);
+    if (limit == NULL) {
+        return NGX_AGAIN;
+    }
+
+    ngx_mesh_limit_bounds(app->listener, &bounds);
+
+    ngx_slprintf(name, name + sizeof(name), "cds_ingress_%V_%V_%s_%ui%Z",
+                 &a->snapshot->model->mesh_name, &app->node->name,
+                 ngx_http_mesh_admin_protocols[app->listener->protocol],
+                 (ngx_uint_t) app->listener->port);
+
+    ngx_http_mesh_admin_print(a, "%s::default_priority::%s::%ui\n",
+                              name, app->listener->protocol == NGX_MESH_HTTP
+                              ? "max_connections" : "max_requests",
+                              bounds.active);
+
+    if (bounds.pending) {
+        ngx_http_mesh_admin_print(a, "%s::default_priority::"
+                                     "max_pending_requests::%ui\n",
+                                  name, bounds.pending);
+    }
+
+    ngx_http_mesh_admin_print(a, "%s::rq_active::%uA\n"
+                                 "%s::rq_pending_active::%uA\n"
+                                 "%s::rq_pending_total::%uA\n"
+                                 "%s::rq_overflow::%uA\n",
+                              name, limit->active, name, limit->pending,
+                              name, limit->queued, name, limit->overflows);
 
     return NGX_AGAIN;
 }

@@ -35,6 +35,9 @@
 /* never reached: times of nginx that those of the mesh replace */
 #define NGX_HTTP_MESH_NEVER      NGX_MAX_INT32_VALUE
 
+/* "PRI * HTTP/2.0...", with which a connection begins */
+#define NGX_HTTP_MESH_H2_PREFACE  24
+
 /* a body kept for retries */
 #define NGX_HTTP_MESH_KEEP_BODY  65536
 
@@ -60,6 +63,7 @@ static ngx_http_upstream_conf_t *ngx_http_mesh_try_conf(
     ngx_http_request_t *r, ngx_http_upstream_conf_t *base);
 static ngx_int_t ngx_http_mesh_try_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_try_reinit(ngx_http_request_t *r);
+static void ngx_http_mesh_try_stream_ids(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_mesh_try_grpc_status(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_mesh_retry_e ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx,
@@ -113,6 +117,11 @@ ngx_http_mesh_try_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     }
 
     ngx_http_mesh_try_limits(t, timeout);
+
+    if (ctx->waited && t->limits.ms[NGX_MESH_LIMIT_REQUEST]) {
+        t->limits.ms[NGX_MESH_LIMIT_REQUEST] -=
+            ngx_min(ctx->waited, t->limits.ms[NGX_MESH_LIMIT_REQUEST] - 1);
+    }
 
     if (t->policy->events & NGX_MESH_RETRY_SAFE) {
         t->active = 1;
@@ -276,13 +285,11 @@ ngx_http_mesh_try_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ms[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
     ms[NGX_MESH_LIMIT_IDLE] = ngx_current_msec;
 
-    if (t->policy->max_retries) {
-        t->process_header = u->process_header;
-        t->reinit_request = u->reinit_request;
+    t->process_header = u->process_header;
+    t->reinit_request = u->reinit_request;
 
-        u->process_header = ngx_http_mesh_try_process_header;
-        u->reinit_request = ngx_http_mesh_try_reinit;
-    }
+    u->process_header = ngx_http_mesh_try_process_header;
+    u->reinit_request = ngx_http_mesh_try_reinit;
 
     return NGX_OK;
 }
@@ -339,6 +346,7 @@ static ngx_int_t
 ngx_http_mesh_try_process_header(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
+    ngx_uint_t            version;
     ngx_mesh_try_t        mt;
     ngx_mesh_retry_e      retry;
     ngx_http_mesh_try_t  *t;
@@ -357,7 +365,17 @@ ngx_http_mesh_try_process_header(ngx_http_request_t *r)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
+    version = r->http_version;
+
     rc = t->process_header(r);
+
+    if (r->http_version != version && rc == NGX_OK) {
+
+        /* the proxy module takes what is not HTTP for a body of HTTP/0.9 */
+
+        r->http_version = version;
+        rc = NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
 
     /* the proxy module goes from the status line to headers like that */
 
@@ -410,6 +428,10 @@ ngx_http_mesh_try_reinit(ngx_http_request_t *r)
 
     rc = ctx->attempt.reinit_request(r);
 
+    if (ctx->cluster->listener->protocol != NGX_MESH_HTTP) {
+        ngx_http_mesh_try_stream_ids(u);
+    }
+
     /* it begins with the status line again */
 
     if (u->process_header != ngx_http_mesh_try_process_header) {
@@ -418,6 +440,42 @@ ngx_http_mesh_try_reinit(ngx_http_request_t *r)
     }
 
     return rc;
+}
+
+
+/*
+ * The gRPC module writes the number of a stream into the frames of a header
+ * only if it is not 1, and forgets that an attempt over an idle connection has
+ * done so: a new connection would get a header for another stream than data.
+ * The buffer begins with the preface, and SETTINGS and WINDOW_UPDATE, which
+ * are not of a stream.
+ */
+
+static void
+ngx_http_mesh_try_stream_ids(ngx_http_upstream_t *u)
+{
+    size_t   len;
+    u_char  *p, *last;
+
+    if (u->request_bufs == NULL) {
+        return;
+    }
+
+    p = u->request_bufs->buf->start + NGX_HTTP_MESH_H2_PREFACE;
+    last = u->request_bufs->buf->last;
+
+    while (last - p >= NGX_MESH_H2_FRAME_HEADER) {
+
+        if (p[5] || p[6] || p[7] || p[8]) {
+            p[5] = 0;
+            p[6] = 0;
+            p[7] = 0;
+            p[8] = 1;
+        }
+
+        len = p[0] << 16 | p[1] << 8 | p[2];
+        p += NGX_MESH_H2_FRAME_HEADER + len;
+    }
 }
 
 

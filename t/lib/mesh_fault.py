@@ -1,0 +1,161 @@
+"""Servers that misbehave by script.
+
+A Fault listens at several addresses that are one service and counts attempts
+over all of them.  Its script is a list of steps, one for each attempt; the last
+one is for all that come after.  A step is:
+
+    'status 409'        an answer with this status
+    'close', 'reset'    after the request, without a byte
+    'close 12'          after this many bytes of the header of a 200
+    'body 3'            a 200 of ten bytes that ends after three
+    'mute'              never a byte
+    'drip 50'           a byte of the header each 50 ms
+    'trickle 50'        a header, and a byte of an endless body each 50 ms
+    'garbage'           no HTTP
+    'sleep 700'         an answer after 700 ms
+    'ok'                200
+
+There are also closed(), a port nobody listens at, and full(), one that takes
+no more connections.
+"""
+
+import select
+import socket
+import struct
+import threading
+import time
+
+from mesh_test import SLOW, at_end, read_request, reply
+
+OK = reply('ok')
+TEN = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789'
+LONG = b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'
+
+
+class Fault:
+    def __init__(self, *script, n=3):
+        self.script = script
+        self.attempts = []              # (port, method, body, time)
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+        self.sockets = [socket.socket() for _ in range(n)]
+        for s in self.sockets:
+            s.bind(('127.0.0.1', 0))
+            s.listen(64)
+            threading.Thread(target=self.accept, args=(s,),
+                             daemon=True).start()
+        self.ports = [s.getsockname()[1] for s in self.sockets]
+        at_end(self.close)
+
+    def close(self):
+        self.stopped.set()
+        for s in self.sockets:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def reset(self, *script):
+        with self.lock:
+            self.attempts.clear()
+            if script:
+                self.script = script
+
+    def accept(self, listening):
+        port = listening.getsockname()[1]
+        while True:
+            try:
+                s, _ = listening.accept()
+            except OSError:
+                return
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=(s, port),
+                             daemon=True).start()
+
+    def serve(self, s, port):
+        f = s.makefile('rb')
+        try:
+            while True:
+                r = read_request(f, s)
+                if r is None:
+                    return
+                with self.lock:
+                    self.attempts.append((port, r.method, r.body,
+                                          time.monotonic()))
+                    n = min(len(self.attempts), len(self.script))
+                    step, *more = self.script[n - 1].split(' ')
+                if not getattr(self, 'do_' + step)(s, *more):
+                    return
+        except (OSError, ValueError):
+            pass
+        finally:
+            f.close()
+            s.close()
+
+    def do_ok(self, s):
+        s.sendall(OK)
+        return True
+
+    def do_status(self, s, code):
+        s.sendall(reply('status ' + code, code + ' Whatever',
+                        [('X-Own', code)]))
+        return True
+
+    def do_close(self, s, n='0'):
+        s.sendall(TEN[:int(n)])
+
+    def do_reset(self, s, n='0'):
+        s.sendall(TEN[:int(n)])
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack('ii', 1, 0))
+
+    def do_body(self, s, n):
+        s.sendall(TEN[:len(TEN) - 10 + int(n)])
+
+    def do_garbage(self, s):
+        s.sendall(b'\x16\x03\x01 no http\r\n\r\n')
+
+    def do_mute(self, s):
+        self.stopped.wait(30 * SLOW)
+
+    def do_sleep(self, s, ms):
+        time.sleep(int(ms) / 1000)
+        s.sendall(OK)
+        return True
+
+    def do_drip(self, s, ms):
+        for i in range(len(TEN)):
+            s.sendall(TEN[i:i + 1])
+            time.sleep(int(ms) / 1000)
+
+    def do_trickle(self, s, ms):
+        s.sendall(LONG)
+        while not self.stopped.is_set():
+            s.sendall(b'x')
+            time.sleep(int(ms) / 1000)
+
+
+def closed():
+    """A port that refuses: bound, so that nobody else gets it."""
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
+    at_end(s.close)
+    return s.getsockname()[1]
+
+
+def full():
+    """A port that does not answer a SYN: its queue is full."""
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
+    s.listen(1)
+    kept = [s]
+    at_end(lambda: [k.close() for k in kept])
+    for _ in range(100):
+        c = socket.socket()
+        c.setblocking(False)
+        c.connect_ex(s.getsockname())
+        kept.append(c)
+        if not select.select([], [c], [], 0.1)[1]:
+            return s.getsockname()[1]
+    raise RuntimeError('the queue of a listening socket has no end')
