@@ -205,6 +205,8 @@ struct ngx_mesh_cluster_s {
     uint32_t                     nendpoints;
     uint32_t                     neligible;     /* the first n may be used */
     uint32_t                     rotation;      /* worker state */
+    uint32_t                     limit;         /* row of its limits; those of
+                                                   the application have one */
     uint8_t                      lb_policy;     /* ngx_mesh_lb_policy_e */
     ngx_msec_t                   slow_start_ms; /* 0: none */
 

@@ -20,6 +20,7 @@
 #include "ngx_mesh_outlier.h"
 #include "ngx_mesh_retry.h"
 #include "ngx_mesh_snapshot.h"
+#include "ngx_mesh_wake.h"
 
 
 static void *ngx_mesh_create_conf(ngx_cycle_t *cycle);
@@ -331,6 +332,10 @@ ngx_mesh_publish_directives(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 static ngx_int_t
 ngx_mesh_init_module(ngx_cycle_t *cycle)
 {
+    if (!ngx_test_config && ngx_mesh_get_conf(cycle)) {
+        ngx_mesh_wake_init(cycle);
+    }
+
     if (ngx_process != NGX_PROCESS_SINGLE
         || ngx_test_config
         || ngx_is_init_cycle(cycle->old_cycle))
@@ -360,6 +365,7 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_mesh_shm_init_worker(mcf->shm, cycle->log);
+    ngx_mesh_wake_open(cycle);
 
     ngx_memzero(&ic, sizeof(ngx_mesh_idle_conf_t));
 
@@ -401,6 +407,7 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_mesh_wake_close();
     ngx_mesh_idle_exit();
     ngx_mesh_outlier_exit_worker();
     ngx_mesh_snapshot_exit_worker();

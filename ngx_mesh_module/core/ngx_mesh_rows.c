@@ -545,6 +545,7 @@ ngx_mesh_shm_init_worker(ngx_mesh_shm_t *shm, ngx_log_t *log)
         }
 
         lost += ngx_mesh_slot_drain(shm->sh, slot);
+        ngx_mesh_shm_limit_drain(shm->sh, slot);
 
         if (shm->slot == NULL && ngx_mesh_slot_open(shm, slot) == NGX_OK) {
             shm->slot = slot;
@@ -574,6 +575,7 @@ ngx_mesh_shm_exit_worker(ngx_mesh_shm_t *shm)
 
     if (slot) {
         (void) ngx_mesh_slot_drain(shm->sh, slot);
+        ngx_mesh_shm_limit_drain(shm->sh, slot);
 
         ngx_memory_barrier();
         slot->pid = 0;

@@ -88,6 +88,7 @@ ngx_mesh_shm_init_zone(ngx_shm_zone_t *zone, void *data)
         shm->shpool = old->shpool;
         /* a single process keeps its slot over a reload */
         shm->slot = old->slot;
+        shm->cycle = ++shm->sh->cycles;
         return NGX_OK;
     }
 
@@ -95,6 +96,7 @@ ngx_mesh_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
     if (zone->shm.exists && ngx_mesh_shm_valid(shm->shpool->data)) {
         shm->sh = shm->shpool->data;
+        shm->cycle = ++shm->sh->cycles;
         return NGX_OK;
     }
 
@@ -113,6 +115,8 @@ ngx_mesh_shm_init_zone(ngx_shm_zone_t *zone, void *data)
     if (shm->sh == NULL) {
         goto failed;
     }
+
+    shm->cycle = ++shm->sh->cycles;
 
     ngx_mesh_shm_take_over(shm, zone);
 
@@ -141,7 +145,13 @@ ngx_mesh_shm_attach(ngx_pool_t *pool, ngx_slab_pool_t *shpool)
     shm->shpool = shpool;
     shm->sh = shpool->data ? shpool->data : ngx_mesh_shm_make(shpool);
 
-    return shm->sh ? shm : NULL;
+    if (shm->sh == NULL) {
+        return NULL;
+    }
+
+    shm->cycle = ++shm->sh->cycles;
+
+    return shm;
 }
 
 

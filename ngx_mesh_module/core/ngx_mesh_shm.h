@@ -21,6 +21,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_limit.h"
+
 
 #define NGX_MESH_SHM_VERSION_LEN  128
 #define NGX_MESH_SHM_REASON_LEN   512
@@ -28,6 +30,7 @@
 #define NGX_MESH_SHM_STORE_LEN    64
 #define NGX_MESH_SHM_NAME_LEN     40
 #define NGX_MESH_SHM_NO_ROW       ((uint32_t) -1)
+#define NGX_MESH_SHM_LIMITS       32        /* rows for listeners' limits */
 
 
 typedef enum {
@@ -232,6 +235,52 @@ void ngx_mesh_shm_unlock(ngx_mesh_shm_t *shm);
 ngx_mesh_row_t *ngx_mesh_shm_enter(ngx_mesh_shm_t *shm, uint32_t row,
     uint64_t key);
 void ngx_mesh_shm_leave(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key);
+
+/*
+ * Limits, --- ngx_mesh_shm_limit.c ---
+ *
+ * Rows for listeners of the node whose pool has limits; a key is not 0.  If
+ * there is no room for one more, NGX_MESH_SHM_NO_ROW.
+ */
+uint32_t ngx_mesh_shm_limit_row(ngx_mesh_shm_t *shm, ngx_atomic_uint_t seq,
+    uint64_t key);
+
+/*
+ * As ngx_mesh_limit_enter(), and NGX_DECLINED: the row is not that of "key",
+ * nothing was counted.  Who has to wait tells by ngx_mesh_shm_limit_head(),
+ * after each change, which ticket waits longest in this worker (0: none).
+ */
+ngx_int_t ngx_mesh_shm_limit_enter(ngx_mesh_shm_t *shm, uint32_t row,
+    uint64_t key, ngx_mesh_limit_bounds_t *bounds, ngx_atomic_uint_t *ticket);
+void ngx_mesh_shm_limit_head(ngx_mesh_shm_t *shm, uint32_t row,
+    ngx_atomic_uint_t ticket);
+
+/*
+ * Makes the request that waits longest here an active one.  NGX_OK; NGX_AGAIN:
+ * there is no room; NGX_DECLINED: there is, for one of another worker that came
+ * earlier, with "first".  Tickets of others up to "late" (0: none) do not count.
+ */
+ngx_int_t ngx_mesh_shm_limit_resume(ngx_mesh_shm_t *shm, uint32_t row,
+    ngx_mesh_limit_bounds_t *bounds, ngx_atomic_uint_t late,
+    ngx_atomic_uint_t *first);
+
+/* an active request ended, or one that waited gave up */
+void ngx_mesh_shm_limit_leave(ngx_mesh_shm_t *shm, uint32_t row);
+void ngx_mesh_shm_limit_cancel(ngx_mesh_shm_t *shm, uint32_t row);
+
+/* whether requests wait, in any worker */
+ngx_uint_t ngx_mesh_shm_limit_waits(ngx_mesh_shm_t *shm, uint32_t row);
+
+/* the counts, for operators and tests; NULL: there is no such row */
+ngx_mesh_limit_t *ngx_mesh_shm_limit(ngx_mesh_shm_t *shm, uint32_t row,
+    uint64_t key);
+
+/*
+ * Draining: the workers of this cycle are to end soon.  It stays so until they
+ * have ended; those that a reload starts do not drain.
+ */
+void ngx_mesh_shm_drain(ngx_mesh_shm_t *shm);
+ngx_uint_t ngx_mesh_shm_draining(ngx_mesh_shm_t *shm);
 
 /* to be called by each worker once, before and after it serves requests */
 void ngx_mesh_shm_init_worker(ngx_mesh_shm_t *shm, ngx_log_t *log);

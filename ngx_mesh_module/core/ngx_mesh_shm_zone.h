@@ -17,11 +17,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_limit.h"
 #include "ngx_mesh_shm.h"
 
 
 #define NGX_MESH_SHM_MAGIC         0x7a48534d   /* "MSHz" */
-#define NGX_MESH_SHM_LAYOUT        4
+#define NGX_MESH_SHM_LAYOUT        5
 
 #define NGX_MESH_SHM_CHUNK         512          /* rows */
 #define NGX_MESH_SHM_BATCH         256          /* rows looked up per lock */
@@ -51,6 +52,14 @@ typedef struct {
     ngx_atomic_t             pid;           /* 0: free */
     uint32_t               **shares;
 } ngx_mesh_slot_t;
+
+
+/* limits of listeners, and the shares of workers in them, by slot and row */
+
+typedef struct {
+    ngx_mesh_limit_t         rows[NGX_MESH_SHM_LIMITS];
+    ngx_mesh_limit_share_t  *shares[NGX_MESH_SHM_SLOTS];
+} ngx_mesh_shm_limits_t;
 
 
 typedef struct {
@@ -85,6 +94,12 @@ typedef struct {
     uint32_t                 hand;          /* where to look for a free row */
     uint32_t                 barren;        /* rows it passed in vain */
 
+    ngx_mesh_shm_limits_t   *limits;        /* NULL: there never were any */
+
+    /* cycles are counted, so that workers of each know which one drains */
+    ngx_atomic_t             cycles;
+    ngx_atomic_t             draining;      /* all up to this one */
+
     ngx_mesh_slot_t          slots[NGX_MESH_SHM_SLOTS];
 } ngx_mesh_shm_head_t;
 
@@ -95,12 +110,18 @@ struct ngx_mesh_shm_s {
     ngx_mesh_shm_head_t     *sh;
     ngx_slab_pool_t         *shpool;
     ngx_mesh_slot_t         *slot;          /* of this worker, or NULL */
+    ngx_atomic_uint_t        cycle;         /* see "cycles" */
     ngx_uint_t               left;          /* the worker is on its way out */
 };
 
 
 /* makes the empty tables of rows; "sh" is zeroed */
 ngx_int_t ngx_mesh_rows_init(ngx_mesh_shm_head_t *sh, ngx_slab_pool_t *shpool);
+
+/* --- ngx_mesh_shm_limit.c --- */
+
+/* takes back what the worker of a slot had, which is gone */
+void ngx_mesh_shm_limit_drain(ngx_mesh_shm_head_t *sh, ngx_mesh_slot_t *slot);
 
 
 #endif /* _NGX_MESH_SHM_ZONE_H_INCLUDED_ */

@@ -63,6 +63,7 @@ static void ngx_mesh_snapshot_health(ngx_mesh_cluster_t *cluster,
 static ngx_int_t ngx_mesh_snapshot_app(ngx_mesh_snapshot_t *snapshot);
 static ngx_int_t ngx_mesh_snapshot_app_endpoint(ngx_mesh_model_t *model,
     ngx_mesh_listener_t *listener, ngx_mesh_endpoint_t *ep);
+static void ngx_mesh_snapshot_limit(ngx_mesh_cluster_t *app);
 static void ngx_mesh_snapshot_swap(void);
 static void ngx_mesh_snapshot_stop(void);
 static void ngx_mesh_snapshot_timer_handler(ngx_event_t *ev);
@@ -508,11 +509,40 @@ ngx_mesh_snapshot_app(ngx_mesh_snapshot_t *snapshot)
         }
 
         ngx_mesh_snapshot_rows(&ep[i], 1);
+        ngx_mesh_snapshot_limit(&app[i]);
     }
 
     snapshot->app = app;
 
     return NGX_OK;
+}
+
+
+/* keys of the application's listeners are those of their endpoints */
+
+static void
+ngx_mesh_snapshot_limit(ngx_mesh_cluster_t *app)
+{
+    ngx_mesh_limit_bounds_t  bounds;
+
+    app->limit = NGX_MESH_SHM_NO_ROW;
+
+    ngx_mesh_limit_bounds(app->listener, &bounds);
+
+    if (bounds.active == 0) {
+        return;
+    }
+
+    app->limit = ngx_mesh_shm_limit_row(ngx_mesh_worker.conf->shm,
+                                        ngx_mesh_worker.seq,
+                                        app->endpoints->key);
+
+    if (app->limit == NGX_MESH_SHM_NO_ROW) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "mesh: too many listeners have a connection pool, that "
+                      "of port %ui is without limits",
+                      (ngx_uint_t) app->listener->port);
+    }
 }
 
 

@@ -26,6 +26,9 @@ typedef enum {
 } ngx_http_mesh_direction_e;
 
 
+typedef struct ngx_http_mesh_limit_s  ngx_http_mesh_limit_t;
+
+
 /* Envoy's response flags, bits of ngx_http_mesh_ctx_t.flags */
 
 #define NGX_HTTP_MESH_NR  0x0001    /* no route */
@@ -80,6 +83,8 @@ struct ngx_http_mesh_ctx_s {
     ngx_mesh_route_t              *route;
     ngx_mesh_cluster_t            *cluster;
     ngx_mesh_endpoint_t           *endpoint;    /* of the last attempt */
+    ngx_http_mesh_limit_t         *limit;       /* counted in it; or NULL */
+    ngx_msec_t                     waited;      /* for a place in it */
 
     ngx_http_request_t            *request;
     uint32_t                      *tried;       /* endpoints that failed */
@@ -101,6 +106,10 @@ struct ngx_http_mesh_ctx_s {
 
 /* content handler of locations with mesh_pass */
 ngx_int_t ngx_http_mesh_handler(ngx_http_request_t *r);
+
+/* hands a request whose cluster is known to nginx's modules */
+ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
 
 /*
  * The authority the client asked for: of an absolute request target, which
@@ -141,6 +150,31 @@ void ngx_http_mesh_outlier(ngx_http_mesh_ctx_t *ctx,
  */
 ngx_int_t ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_uint_t status, ngx_uint_t flag, ngx_str_t *text);
+
+
+/* adds a header to the response; "name" is static and in lower case */
+ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+
+/* --- ngx_http_mesh_limit.c --- */
+
+/*
+ * The limits of the listener that a request is for.  NGX_DECLINED: it may go
+ * on; NGX_DONE: it waits, and goes on by ngx_http_mesh_forward() when there is
+ * room; otherwise it was answered, as by ngx_http_mesh_reply().
+ */
+ngx_int_t ngx_http_mesh_limit_enter(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/*
+ * Gives the place of a request back, or ends its wait; does nothing if it has
+ * none.  Others may go on then, after this event.
+ */
+void ngx_http_mesh_limit_leave(ngx_http_mesh_ctx_t *ctx);
+
+/* sets the queues up, when the configuration was read */
+void ngx_http_mesh_limit_init(void);
 
 
 /* --- ngx_http_mesh_variables.c --- */

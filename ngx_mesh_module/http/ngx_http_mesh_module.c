@@ -453,6 +453,8 @@ ngx_http_mesh_init(ngx_conf_t *cf)
 
     mmcf->upstream->peer.init = ngx_http_mesh_init_peer;
 
+    ngx_http_mesh_limit_init();
+
     return ngx_http_mesh_init_listeners(cf, mmcf);
 }
 

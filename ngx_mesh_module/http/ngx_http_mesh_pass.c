@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_ingress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
-static ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
-    ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_upgrade(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_no_service(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
@@ -143,7 +141,7 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
 
     ctx->cluster = target->cluster;
 
-    return ngx_http_mesh_forward(r, mlcf, ctx);
+    return ngx_http_mesh_forward(r, ctx);
 }
 
 
@@ -170,6 +168,7 @@ static ngx_int_t
 ngx_http_mesh_ingress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     ngx_http_mesh_ctx_t *ctx)
 {
+    ngx_int_t           rc;
     ngx_mesh_request_t  rq;
 
     static ngx_str_t  text = ngx_string("no listener for this port\n");
@@ -185,20 +184,29 @@ ngx_http_mesh_ingress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mesh_forward(r, mlcf, ctx);
+    rc = ngx_http_mesh_limit_enter(r, ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ngx_http_mesh_forward(r, ctx);
 }
 
 
-static ngx_int_t
-ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
-    ngx_http_mesh_ctx_t *ctx)
+ngx_int_t
+ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
+    ngx_http_mesh_loc_conf_t  *mlcf;
+
     static ngx_str_t  text = ngx_string("nginx was built without its gRPC "
                                         "module\n");
 
     if (ctx->cluster == NULL || ctx->cluster->neligible == 0) {
         return ngx_http_mesh_no_endpoint(r, ctx);
     }
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "mesh pass: \"%V\" to node \"%V\" port %ui",

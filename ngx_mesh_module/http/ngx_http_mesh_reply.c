@@ -30,8 +30,6 @@ static ngx_int_t ngx_http_mesh_reply_headers(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mesh_grpc_headers(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *text);
 static ngx_uint_t ngx_http_mesh_grpc_status(ngx_uint_t status);
-static ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_mesh_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -296,7 +294,7 @@ ngx_http_mesh_grpc_status(ngx_uint_t status)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {

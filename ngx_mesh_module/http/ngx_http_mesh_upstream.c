@@ -212,6 +212,11 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     } else {
         ngx_http_mesh_keep_peer(pc, ctx);
     }
+
+    if (pc->tries == 0) {
+        /* the client may take long to read what it gets */
+        ngx_http_mesh_limit_leave(ctx);
+    }
 }
 
 
