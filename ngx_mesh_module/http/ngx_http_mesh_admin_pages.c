@@ -12,6 +12,7 @@
 
 #include "ngx_http_mesh_admin.h"
 #include "ngx_mesh_balance.h"
+#include "ngx_mesh_health.h"
 #include "ngx_mesh_idle.h"
 #include "ngx_mesh_retry.h"
 
@@ -501,6 +502,8 @@ ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
     ngx_http_mesh_admin_print(a, "%s::%V::health_flags::", name, &ep->name);
     ngx_http_mesh_admin_health(a, cluster, ep, row);
 
+    ngx_http_mesh_admin_print(a, "%s::%V::health_changes::%ui\n", name,
+                              &ep->name, ngx_mesh_health_changes(row->checks));
     ngx_http_mesh_admin_print(a, "%s::%V::slow_start_weight::%ui\n", name,
                               &ep->name,
                               ngx_mesh_balance_weight(cluster->slow_start_ms,

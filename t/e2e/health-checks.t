@@ -50,11 +50,13 @@ def until(n, backend, word, count=1, timeout=20):
     return wait(lambda: len(state(n, backend, word)) >= count, timeout, 0.02)
 
 
+def row(n, backend):
+    return [values for (cluster, ep), values in n.clusters().items()
+            if ep.endswith(':%d' % backend.port)][0]
+
+
 def flags(n, backend):
-    for (cluster, ep), values in n.clusters().items():
-        if ep.endswith(':%d' % backend.port):
-            return values['health_flags']
-    return None
+    return row(n, backend)['health_flags']
 
 
 class Silent:
@@ -133,8 +135,9 @@ def answers():
              ('GET /ping HTTP/1.1', 'cds_egress_m_a_http_8080', 'Envoy/HC',
               'close'), 'what a check sends')
 
-    cluster = [v for (c, e), v in n.clusters().items() if e][0]
-    tap.ok('health_flags' in cluster, 'the page of clusters tells', cluster)
+    tap.same([flags(n, x) for x in (up, broken, silent)],
+             ['healthy', '/failed_active_hc', '/failed_active_hc'],
+             'the page of clusters tells')
 
     tap.ok(wait(lambda: len(up.requests) >= 2), 'it is checked again')
     tap.ok(n.stop(), 'nginx ends')
@@ -175,6 +178,7 @@ def thresholds():
 
     tap.same([len(state(n, a, 'healthy')), len(state(n, a, 'unhealthy'))],
              [2, 1], 'each change is told once')
+    tap.same(row(n, a)['health_changes'], '3', 'and counted')
     tap.ok(n.stop(), 'nginx ends')
 
 
@@ -281,6 +285,7 @@ def traffic():
     tap.ok(wait(lambda: late.requests), 'a new endpoint is checked')
     got = used(n)
     tap.ok('late' not in got, 'and not used before', got)
+    tap.same(flags(n, late), '/pending_active_hc', 'as the page tells')
     held.set()
     until(n, late, 'healthy')
     tap.ok('late' in used(n), 'but after', n.errors(4))
