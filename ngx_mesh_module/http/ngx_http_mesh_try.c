@@ -96,8 +96,8 @@ static ngx_uint_t  ngx_http_mesh_try_retrying;
 void
 ngx_http_mesh_try_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_http_mesh_try_t       *t;
     ngx_mesh_timeout_t        *timeout;
+    ngx_http_mesh_try_t       *t;
     ngx_http_mesh_loc_conf_t  *mlcf;
 
     t = &ctx->attempt;
@@ -520,8 +520,8 @@ static ngx_mesh_retry_e
 ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx, ngx_mesh_try_t *mt)
 {
     ngx_mesh_retry_e      retry;
-    ngx_http_mesh_try_t  *t;
     ngx_http_request_t   *r;
+    ngx_http_mesh_try_t  *t;
 
     t = &ctx->attempt;
     r = ctx->request;
@@ -570,8 +570,8 @@ ngx_http_mesh_try_repeat(ngx_http_mesh_ctx_t *ctx, ngx_mesh_retry_e retry)
 ngx_int_t
 ngx_http_mesh_try_get(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_http_mesh_try_t        *t;
     ngx_http_request_t         *r;
+    ngx_http_mesh_try_t        *t;
     ngx_http_upstream_state_t  *state;
 
     t = &ctx->attempt;
