@@ -378,5 +378,5 @@ ngx_mesh_shm_drain(ngx_mesh_shm_t *shm)
 ngx_uint_t
 ngx_mesh_shm_draining(ngx_mesh_shm_t *shm)
 {
-    return shm->sh->draining >= shm->cycle;
+    return !shm->left && shm->sh->draining >= shm->cycle;
 }

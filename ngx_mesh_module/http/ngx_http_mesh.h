@@ -59,6 +59,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                      addr;
+    struct sockaddr               *sockaddr;
+    socklen_t                      socklen;
     ngx_http_mesh_direction_e      direction;
 } ngx_http_mesh_listener_t;
 
@@ -175,6 +177,23 @@ void ngx_http_mesh_limit_leave(ngx_http_mesh_ctx_t *ctx);
 
 /* sets the queues up, when the configuration was read */
 void ngx_http_mesh_limit_init(void);
+
+
+/* --- ngx_http_mesh_drain.c --- */
+
+/*
+ * For the header of a response: a connection of clients is not to be kept if
+ * the worker exits, or if the proxy drains and the request ("ctx", or NULL) was
+ * for the mesh.
+ */
+void ngx_http_mesh_drain_header(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* begins to drain, in all workers */
+void ngx_http_mesh_drain(ngx_mesh_shm_t *shm, ngx_log_t *log);
+
+/* when the configuration was read */
+void ngx_http_mesh_drain_init(void);
 
 
 /* --- ngx_http_mesh_variables.c --- */

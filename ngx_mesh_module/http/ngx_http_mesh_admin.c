@@ -33,6 +33,7 @@ typedef struct {
     ngx_str_t                    path;
     ngx_http_mesh_admin_fill_pt  fill;
     const char                  *type;
+    ngx_uint_t                   post;      /* unsigned  post:1; */
     ngx_str_t                    help;
 } ngx_http_mesh_admin_page_t;
 
@@ -49,29 +50,34 @@ static void ngx_http_mesh_admin_write_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_admin_help(ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_admin_ready(ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_admin_listeners(ngx_http_mesh_admin_t *a);
+static ngx_int_t ngx_http_mesh_admin_drain(ngx_http_mesh_admin_t *a);
 
 
 static ngx_http_mesh_admin_page_t  ngx_http_mesh_admin_pages[] = {
 
-    { ngx_string("/clusters"), ngx_http_mesh_admin_clusters, "text/plain",
+    { ngx_string("/clusters"), ngx_http_mesh_admin_clusters, "text/plain", 0,
       ngx_string("targets, their endpoints and counts") },
 
     { ngx_string("/config_dump"), ngx_http_mesh_admin_config_dump,
-      "application/json", ngx_string("the mesh document in force") },
+      "application/json", 0, ngx_string("the mesh document in force") },
 
-    { ngx_string("/listeners"), ngx_http_mesh_admin_listeners, "text/plain",
+    { ngx_string("/drain_listeners"), ngx_http_mesh_admin_drain, "text/plain",
+      1, ngx_string("POST: tells clients to go, before a stop") },
+
+    { ngx_string("/listeners"), ngx_http_mesh_admin_listeners, "text/plain", 0,
       ngx_string("addresses with mesh_pass") },
 
-    { ngx_string("/ready"), ngx_http_mesh_admin_ready, "text/plain",
-      ngx_string("200 once a document is in force, else 503") },
+    { ngx_string("/ready"), ngx_http_mesh_admin_ready, "text/plain", 0,
+      ngx_string("200 while a document is in force and nothing drains, "
+                 "else 503") },
 
     { ngx_string("/server_info"), ngx_http_mesh_admin_server_info,
-      "application/json", ngx_string("state, versions, configuration") },
+      "application/json", 0, ngx_string("state, versions, configuration") },
 
-    { ngx_string("/"), ngx_http_mesh_admin_help, "text/plain",
+    { ngx_string("/"), ngx_http_mesh_admin_help, "text/plain", 0,
       ngx_string("this list") },
 
-    { ngx_null_string, NULL, NULL, ngx_null_string }
+    { ngx_null_string, NULL, NULL, 0, ngx_null_string }
 };
 
 
@@ -81,7 +87,7 @@ ngx_http_mesh_admin_handler(ngx_http_request_t *r)
     ngx_int_t                    rc;
     ngx_http_mesh_admin_page_t  *page;
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
 
@@ -95,6 +101,10 @@ ngx_http_mesh_admin_handler(ngx_http_request_t *r)
 
     if (page == NULL) {
         return NGX_HTTP_NOT_FOUND;
+    }
+
+    if ((r->method == NGX_HTTP_POST) != page->post) {
+        return NGX_HTTP_NOT_ALLOWED;
     }
 
     return ngx_http_mesh_admin_start(r, page);
@@ -189,7 +199,13 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
     r->headers_out.content_type.len = ngx_strlen(page->type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
-    if (page->fill == ngx_http_mesh_admin_ready && a->snapshot == NULL) {
+    if (page->post) {
+        ngx_http_mesh_drain(a->conf->shm, r->connection->log);
+    }
+
+    if (page->fill == ngx_http_mesh_admin_ready
+        && (a->snapshot == NULL || ngx_http_mesh_admin_draining(a)))
+    {
         r->headers_out.status = NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -382,8 +398,37 @@ ngx_http_mesh_admin_help(ngx_http_mesh_admin_t *a)
 static ngx_int_t
 ngx_http_mesh_admin_ready(ngx_http_mesh_admin_t *a)
 {
-    ngx_http_mesh_admin_print(a, "%s\n", a->snapshot ? "LIVE"
-                                                     : "INITIALIZING");
+    ngx_http_mesh_admin_print(a, "%s\n", ngx_http_mesh_admin_state(a));
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_mesh_admin_draining(ngx_http_mesh_admin_t *a)
+{
+    return ngx_exiting || ngx_mesh_shm_draining(a->conf->shm);
+}
+
+
+/* the names are Envoy's */
+
+const char *
+ngx_http_mesh_admin_state(ngx_http_mesh_admin_t *a)
+{
+    if (ngx_http_mesh_admin_draining(a)) {
+        return "DRAINING";
+    }
+
+    return a->snapshot ? "LIVE" : "INITIALIZING";
+}
+
+
+static ngx_int_t
+ngx_http_mesh_admin_drain(ngx_http_mesh_admin_t *a)
+{
+    ngx_http_mesh_admin_print(a, "OK\n");
+
     return NGX_OK;
 }
 

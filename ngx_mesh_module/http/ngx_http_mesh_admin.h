@@ -39,6 +39,10 @@ struct ngx_http_mesh_admin_s {
 
 void ngx_http_mesh_admin_print(ngx_http_mesh_admin_t *a, const char *fmt, ...);
 
+/* what the proxy is doing, in the words of Envoy */
+const char *ngx_http_mesh_admin_state(ngx_http_mesh_admin_t *a);
+ngx_uint_t ngx_http_mesh_admin_draining(ngx_http_mesh_admin_t *a);
+
 /* --- ngx_http_mesh_admin_pages.c --- */
 
 ngx_int_t ngx_http_mesh_admin_clusters(ngx_http_mesh_admin_t *a);

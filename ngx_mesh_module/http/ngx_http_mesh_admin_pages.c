@@ -80,7 +80,7 @@ ngx_http_mesh_admin_server_info(ngx_http_mesh_admin_t *a)
     /* health checks of task definitions look for this line */
 
     ngx_http_mesh_admin_print(a, "    \"state\": \"%s\",\n",
-                              a->snapshot ? "LIVE" : "INITIALIZING");
+                              ngx_http_mesh_admin_state(a));
 
     ngx_http_mesh_admin_member(a, "    ", "mesh", a->conf->name.data,
                                a->conf->name.len);

@@ -454,6 +454,7 @@ ngx_http_mesh_init(ngx_conf_t *cf)
     mmcf->upstream->peer.init = ngx_http_mesh_init_peer;
 
     ngx_http_mesh_limit_init();
+    ngx_http_mesh_drain_init();
 
     return ngx_http_mesh_init_listeners(cf, mmcf);
 }
@@ -496,6 +497,8 @@ ngx_http_mesh_init_listeners(ngx_conf_t *cf, ngx_http_mesh_main_conf_t *mmcf)
 
             listener->direction = server->direction;
             listener->addr = addr[a].opt.addr_text;
+            listener->sockaddr = addr[a].opt.sockaddr;
+            listener->socklen = addr[a].opt.socklen;
         }
     }
 

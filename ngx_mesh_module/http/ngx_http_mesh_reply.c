@@ -324,13 +324,19 @@ ngx_http_mesh_header_filter(ngx_http_request_t *r)
     ngx_uint_t            status;
     ngx_http_mesh_ctx_t  *ctx;
 
-    /* err_status is set for nginx's own answers, and for error pages */
-
-    if (r->err_status == 0 || r != r->main) {
+    if (r != r->main) {
         return ngx_http_next_header_filter(r);
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
+
+    ngx_http_mesh_drain_header(r, ctx);
+
+    /* err_status is set for nginx's own answers, and for error pages */
+
+    if (r->err_status == 0) {
+        return ngx_http_next_header_filter(r);
+    }
 
     if (ctx == NULL || !ctx->failed) {
         return ngx_http_next_header_filter(r);

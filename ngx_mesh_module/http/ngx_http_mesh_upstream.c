@@ -33,6 +33,7 @@ static void ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc,
 static void ngx_http_mesh_failed_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_avoid(ngx_http_mesh_ctx_t *ctx);
+static ngx_uint_t ngx_http_mesh_gone(ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_idle_key(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_idle_key_t *key);
 static ngx_uint_t ngx_http_mesh_load(void *data, ngx_mesh_endpoint_t *ep);
@@ -310,7 +311,8 @@ ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
         || pc->local
         || ctx->attempt.expired
         || !u->keepalive
-        || !u->request_body_sent)
+        || !u->request_body_sent
+        || ngx_http_mesh_gone(ctx))
     {
         return;
     }
@@ -320,6 +322,26 @@ ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
     if (ngx_mesh_idle_put(&key, c) == NGX_OK) {
         pc->connection = NULL;
     }
+}
+
+
+/* whether the endpoint has left the mesh while the request was there */
+
+static ngx_uint_t
+ngx_http_mesh_gone(ngx_http_mesh_ctx_t *ctx)
+{
+    uint32_t         seq;
+    ngx_mesh_row_t  *row;
+
+    seq = (uint32_t) ngx_mesh_shm_seq(ctx->shm);
+
+    if (seq == (uint32_t) ctx->snapshot->seq) {
+        return 0;
+    }
+
+    row = ngx_mesh_shm_row(ctx->shm, ctx->endpoint->row, ctx->endpoint->key);
+
+    return row == NULL || row->seq != seq;
 }
 
 
