@@ -211,8 +211,8 @@ def clusters():
     n.at('2')
     tap.same(n.get().status, 503, 'nobody listens there')
     c = n.clusters()[('cds_egress_m_c_http_8080', '127.0.0.1:%d' % dead)]
-    tap.same((c['cx_connect_fail'], c['rq_active']), ('1', '0'),
-             'a failed connection is counted')
+    tap.same((c['cx_connect_fail'], c['rq_active']), ('3', '0'),
+             'failed connections are counted')
 
 
 def in_flight():
