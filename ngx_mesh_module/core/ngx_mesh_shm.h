@@ -258,7 +258,8 @@ void ngx_mesh_shm_limit_head(ngx_mesh_shm_t *shm, uint32_t row,
 /*
  * Makes the request that waits longest here an active one.  NGX_OK; NGX_AGAIN:
  * there is no room; NGX_DECLINED: there is, for one of another worker that came
- * earlier, with "first".  Tickets of others up to "late" (0: none) do not count.
+ * earlier, with "first".  Tickets of others up to "late" do not count (0: all
+ * of them do).
  */
 ngx_int_t ngx_mesh_shm_limit_resume(ngx_mesh_shm_t *shm, uint32_t row,
     ngx_mesh_limit_bounds_t *bounds, ngx_atomic_uint_t late,

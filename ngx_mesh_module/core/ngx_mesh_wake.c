@@ -132,7 +132,7 @@ ngx_mesh_wake_close(void)
 
     ngx_mesh_wake_connection = NULL;
 
-    /* epoll forgets a descriptor by itself when all its duplicates are closed */
+    /* epoll forgets a descriptor by itself with its last duplicate only */
 
     (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
 

@@ -255,6 +255,21 @@ mesh_unit_limit_run(mesh_unit_limit_worker_t *w, uint32_t row,
 }
 
 
+/* a request that waits in the middle of a queue gives up */
+
+static void
+mesh_unit_limit_give_up(mesh_unit_limit_worker_t *worker, uint32_t row,
+    ngx_uint_t i)
+{
+    worker->nwaits--;
+    ngx_memmove(&worker->waits[i], &worker->waits[i + 1],
+                (worker->nwaits - i) * sizeof(ngx_atomic_uint_t));
+    ngx_mesh_shm_limit_head(&worker->shm, row,
+                            worker->nwaits ? worker->waits[0] : 0);
+    ngx_mesh_shm_limit_cancel(&worker->shm, row);
+}
+
+
 /* a worker is killed, and another one started in its place */
 
 static void
@@ -329,15 +344,10 @@ mesh_unit_limit_model(ngx_mesh_unit_t *u)
             }
             break;
 
-        case 1:                             /* one that waits gives up */
+        case 1:
             if (worker->nwaits) {
-                i = mesh_unit_limit_random(&state) % worker->nwaits;
-                worker->nwaits--;
-                ngx_memmove(&worker->waits[i], &worker->waits[i + 1],
-                            (worker->nwaits - i) * sizeof(ngx_atomic_uint_t));
-                ngx_mesh_shm_limit_head(&worker->shm, row,
-                                        worker->nwaits ? worker->waits[0] : 0);
-                ngx_mesh_shm_limit_cancel(&worker->shm, row);
+                mesh_unit_limit_give_up(worker, row,
+                           mesh_unit_limit_random(&state) % worker->nwaits);
             }
             break;
 
