@@ -119,7 +119,8 @@ server {
     r = n.page('/')
     tap.same(r.status, 200, '/')
     tap.same([line.split(':')[0] for line in r.text.splitlines()],
-             PAGES[1:] + PAGES[:1], 'lists the pages')
+             sorted(PAGES[1:] + ['/drain_listeners']) + PAGES[:1],
+             'lists the pages')
 
     r = n.page('/listeners')
     lines = r.text.splitlines()
