@@ -341,7 +341,7 @@ ngx_mesh_shm_carry(ngx_mesh_shm_t *shm, ngx_mesh_shm_t *old, ngx_log_t *log)
 ngx_atomic_uint_t
 ngx_mesh_shm_seq(ngx_mesh_shm_t *shm)
 {
-    return shm->sh->seq;
+    return shm->left ? 0 : shm->sh->seq;
 }
 
 

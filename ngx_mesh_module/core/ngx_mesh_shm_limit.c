@@ -199,10 +199,9 @@ ngx_mesh_shm_limit(ngx_mesh_shm_t *shm, uint32_t row, uint64_t key)
 {
     ngx_mesh_shm_limits_t  *limits;
 
-    limits = shm->sh->limits;
+    limits = shm->left ? NULL : shm->sh->limits;
 
-    if (shm->left
-        || limits == NULL
+    if (limits == NULL
         || row >= NGX_MESH_SHM_LIMITS
         || limits->rows[row].key != key)
     {
