@@ -563,7 +563,7 @@ def dropped():
     made without a mesh, and crashed."""
     def receive(s):
         try:
-            return s.recv(1000)
+            return s.recv(65536)
         except ConnectionResetError:
             return b''
 
