@@ -18,6 +18,7 @@
 
 #include "ngx_http_mesh_control.h"
 #include "ngx_mesh_appmesh.h"
+#include "ngx_mesh_appmesh_shapes.h"
 #include "ngx_mesh_compat.h"
 #include "ngx_mesh_document_ops.h"
 #include "ngx_mesh_proxies.h"
@@ -74,7 +75,7 @@ static const ngx_mesh_op_t  ngx_mesh_document_ops[] = {
       NGX_HTTP_GET,
       "/mesh/v1/meshes/{meshName}/virtualNodes/{virtualNodeName}/document",
       { "meshOwner" },
-      NULL,
+      &ngx_mesh_shape_describe_virtual_node_input,
       NGX_MESH_MAY_PROXY,
       ngx_mesh_document_get,
       &ngx_mesh_document_node },
@@ -84,7 +85,7 @@ static const ngx_mesh_op_t  ngx_mesh_document_ops[] = {
       "/mesh/v1/meshes/{meshName}/virtualGateways/{virtualGatewayName}"
       "/document",
       { "meshOwner" },
-      NULL,
+      &ngx_mesh_shape_describe_virtual_gateway_input,
       NGX_MESH_MAY_PROXY,
       ngx_mesh_document_get,
       &ngx_mesh_document_gateway },
