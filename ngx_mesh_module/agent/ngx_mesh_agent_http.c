@@ -369,10 +369,7 @@ ngx_mesh_agent_http_document(ngx_mesh_agent_http_t *h,
         return;
     }
 
-    if (ngx_mesh_digest(&rq->text, 1, ag->content) != NGX_OK) {
-        ngx_mesh_agent_http_error(h, "no memory", NULL, 0);
-        return;
-    }
+    ngx_memcpy(ag->content, rq->digest, NGX_MESH_DIGEST_LEN);
 
     ag->text = rq->text;
     ngx_str_null(&rq->text);

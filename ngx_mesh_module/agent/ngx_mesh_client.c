@@ -674,6 +674,11 @@ ngx_mesh_client_end(ngx_mesh_client_t *cl, ngx_int_t rc)
     rq = cl->request;
     an = cl->answer;
 
+    if (rc == NGX_OK && ngx_mesh_answer_digest(an, rq->digest) != NGX_OK) {
+        ngx_mesh_client_error(cl, "no memory", 0);
+        rc = NGX_ERROR;
+    }
+
     rq->rc = rc;
 
     if (rc == NGX_OK) {

@@ -55,6 +55,7 @@ static void ngx_mesh_client_job_handler(ngx_event_t *ev);
 #endif
 #if (NGX_SSL)
 static ngx_str_t *ngx_mesh_client_server_name(ngx_mesh_client_t *cl);
+static ngx_uint_t ngx_mesh_client_is_address(ngx_str_t *name);
 static ngx_int_t ngx_mesh_client_set_name(ngx_mesh_client_t *cl);
 static void ngx_mesh_client_handshake_handler(ngx_connection_t *c);
 static ngx_int_t ngx_mesh_client_verify(ngx_mesh_client_t *cl);
@@ -398,6 +399,23 @@ ngx_mesh_client_server_name(ngx_mesh_client_t *cl)
 }
 
 
+/* what goes for an address, and is none of a server's names then */
+
+static ngx_uint_t
+ngx_mesh_client_is_address(ngx_str_t *name)
+{
+#if (NGX_HAVE_INET6)
+    u_char  addr[16];
+
+    if (ngx_inet6_addr(name->data, name->len, addr) == NGX_OK) {
+        return 1;
+    }
+#endif
+
+    return ngx_inet_addr(name->data, name->len) != INADDR_NONE;
+}
+
+
 /* RFC 6066, 3: addresses are not names of servers */
 
 static ngx_int_t
@@ -405,21 +423,11 @@ ngx_mesh_client_set_name(ngx_mesh_client_t *cl)
 {
     ngx_str_t  *name;
 
-#if (NGX_HAVE_INET6)
-    u_char      addr[16];
-#endif
-
     name = ngx_mesh_client_server_name(cl);
 
-    if (ngx_inet_addr(name->data, name->len) != INADDR_NONE) {
+    if (ngx_mesh_client_is_address(name)) {
         return NGX_OK;
     }
-
-#if (NGX_HAVE_INET6)
-    if (ngx_inet6_addr(name->data, name->len, addr) == NGX_OK) {
-        return NGX_OK;
-    }
-#endif
 
 #ifdef SSL_CTRL_SET_TLSEXT_HOSTNAME
     if (SSL_set_tlsext_host_name(cl->connection->ssl->connection,
@@ -495,7 +503,7 @@ ngx_mesh_client_verify(ngx_mesh_client_t *cl)
 }
 
 
-/* ngx_ssl_check_host() compares with names only */
+/* RFC 9110, 4.3.5: an address is to be in the certificate as an address */
 
 static ngx_int_t
 ngx_mesh_client_verify_name(ngx_connection_t *c, ngx_str_t *name)
@@ -503,8 +511,8 @@ ngx_mesh_client_verify_name(ngx_connection_t *c, ngx_str_t *name)
     int    rc;
     X509  *cert;
 
-    if (ngx_ssl_check_host(c, name) == NGX_OK) {
-        return NGX_OK;
+    if (!ngx_mesh_client_is_address(name)) {
+        return ngx_ssl_check_host(c, name);
     }
 
     cert = SSL_get_peer_certificate(c->ssl->connection);

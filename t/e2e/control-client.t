@@ -533,6 +533,8 @@ def tls():
              'certificate is not for "control.test"'),
             ('another address', ca.context('f', 'IP:127.0.0.2'), trusted,
              'certificate is not for "127.0.0.1"'),
+            ('an address as a name', ca.context('h', 'DNS:127.0.0.1'), trusted,
+             'certificate is not for "127.0.0.1"'),
             ('an expired one', ca.context('g', good, expired=True), trusted,
              'certificate has expired')):
         fake = FakeControl(context=context)
