@@ -133,6 +133,7 @@ ngx_mesh_client_destroy(ngx_mesh_client_t *cl)
 {
     ngx_mesh_client_cancel(cl);
     ngx_mesh_client_close(cl);
+    ngx_mesh_client_forget(cl);
 
     ngx_free(cl);
 }
@@ -693,9 +694,7 @@ ngx_mesh_client_end(ngx_mesh_client_t *cl, ngx_int_t rc)
         ngx_mesh_client_close(cl);
     }
 
-    if (cl->resolving) {
-        ngx_mesh_client_forget(cl);
-    }
+    cl->awaiting = 0;
 
     if (cl->naddrs) {
         rq->address = cl->addrs[ngx_min(cl->naddr, cl->naddrs - 1)].name;
@@ -781,9 +780,7 @@ ngx_mesh_client_idle_handler(ngx_event_t *ev)
 static void
 ngx_mesh_client_reset(ngx_mesh_client_t *cl)
 {
-    if (cl->resolving) {
-        ngx_mesh_client_forget(cl);
-    }
+    cl->awaiting = 0;
 
     if (cl->phase.timer_set) {
         ngx_del_timer(&cl->phase);

@@ -5,14 +5,17 @@ its story.
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
 from mesh_fake_control import FakeControl
-from mesh_test import Backend, Sidecar, alive, document, node, reply, tap, wait
+from mesh_test import (SLOW, Backend, Sidecar, alive, directory, document, node,
+                       reply, tap, wait)
 
 
 def mine(version, nodes):
@@ -48,17 +51,16 @@ def leaving():
     side.at('1')
 
     for n in range(3):
-        fake.upto(fake.count())
-        pid = side.info()['config']['agent']
+        pid = wait(lambda: side.info()['config']['agent'])
         got = []
         thread = threading.Thread(target=lambda: got.append(side.get('/slow')))
         release.clear()
         count = len(a.requests)
         thread.start()
         wait(lambda: len(a.requests) > count)
-        asked = fake.count()
         side.send(signal.SIGHUP)
-        tap.ok(fake.upto(asked + 1), 'the new worker asks')
+        tap.ok(wait(lambda: side.info()['config']['agent'] not in (0, pid)),
+               'the new worker asks')
         tap.ok(alive(pid), 'the old one still serves')
         release.set()
         thread.join()
@@ -69,4 +71,75 @@ def leaving():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
-tap.run(leaving)
+DEAF = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+/* a name server that does not answer */
+
+int
+getaddrinfo(const char *node, const char *service,
+    const struct addrinfo *hints, struct addrinfo **res)
+{
+    int  (*real)(const char *, const char *, const struct addrinfo *,
+                 struct addrinfo **);
+
+    if (node && strcmp(node, "deaf.test") == 0) {
+        sleep(60);
+        return EAI_AGAIN;
+    }
+
+    real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(node, service, hints, res);
+}
+'''
+
+
+def deaf():
+    """A name server that does not answer took a thread of the pool for each
+    attempt, so that no state was written, and nginx did not end before all of
+    them had given up, spinning meanwhile."""
+    path = directory()
+    with open(path + '/deaf.c', 'w') as f:
+        f.write(DEAF)
+    subprocess.run(('cc', '-shared', '-fPIC', '-o', path + '/deaf.so',
+                    path + '/deaf.c', '-ldl'), check=True)
+    old = dict(os.environ)
+    os.environ['LD_PRELOAD'] = path + '/deaf.so'
+    os.environ['ASAN_OPTIONS'] = old.get('ASAN_OPTIONS', '') \
+        + ',verify_asan_link_order=0'
+    try:
+        side = sidecar('http://deaf.test:1',
+                       mesh='control_plane_timeout 200ms;').start()
+    finally:
+        os.environ.clear()
+        os.environ.update(old)
+
+    def threads():
+        return len(os.listdir('/proc/%d/task' % pid))
+
+    pid = side.worker_pids()[0]
+    tap.ok(side.logged(r'getaddrinfo\(\) timed out'), 'nobody answers')
+    before = threads()
+    lines = len(side.lines('timed out'))
+    time.sleep(2 * SLOW)
+    tap.same(threads(), before, 'further attempts take no further threads')
+    tap.same(len(side.lines('timed out')), lines, 'it was told once')
+
+    start = time.monotonic()
+    tap.ok(side.reload(), 'a reload')
+    tap.ok(time.monotonic() - start < 4 * SLOW, 'ends the old worker soon',
+           time.monotonic() - start)
+    pid = side.worker_pids()[0]
+    wait(lambda: threads() == before)
+    start = time.monotonic()
+    tap.ok(side.stop(), 'nginx ends')
+    tap.ok(time.monotonic() - start < 4 * SLOW, 'soon',
+           time.monotonic() - start)
+    tap.same(side.bad(), [], 'nothing was logged that should not be')
+
+
+tap.run(leaving, deaf)
