@@ -686,21 +686,28 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
 {
     size_t                    len;
     u_char                   *p, *first;
-    ngx_str_t                *owner;
+    ngx_str_t                *owner, *s;
     ngx_uint_t                i;
-    ngx_http_mesh_segment_t  *s;
+    ngx_http_mesh_segment_t  *segment;
 
     if (ctx->route == NULL) {
         return NGX_DECLINED;
     }
 
     owner = ngx_http_mesh_control_input(ctx, "meshOwner");
-
-    len = sizeof("@") - 1 + owner->len;
+    len = 0;
 
     for (i = 0; i < ctx->route->nsegments; i++) {
-        len += ctx->segments[i].len + 1;
+        s = &ctx->segments[i];
+        len += s->len + 1;
+
+        if (owner->len == 0 && ngx_strlchr(s->data, s->data + s->len, '@')) {
+            /* not to be taken for the name and owner of another mesh */
+            owner = &ctx->account;
+        }
     }
+
+    len += sizeof("@") - 1 + owner->len;
 
     first = ngx_pnalloc(ctx->request->pool, len);
     if (first == NULL) {
@@ -710,21 +717,20 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
     p = first;
 
     for (i = 1; i < ctx->route->nsegments; i++) {
-        s = (ngx_http_mesh_segment_t *) &ctx->route->segments[i];
+        s = &ctx->segments[i];
+        segment = (ngx_http_mesh_segment_t *) &ctx->route->segments[i];
 
-        if (!s[0].member || s[-1].member) {
+        if (!segment[0].member || segment[-1].member) {
             continue;
         }
 
-        if (ngx_strlchr(ctx->segments[i].data,
-                        ctx->segments[i].data + ctx->segments[i].len, '/'))
-        {
+        if (ngx_strlchr(s->data, s->data + s->len, '/')) {
             return NGX_DECLINED;
         }
 
         if (p == first) {
-            p = ngx_http_mesh_control_auth_segment(p, &s[-1].text,
-                                                   &ctx->segments[i]);
+            p = ngx_http_mesh_control_auth_segment(p, &segment[-1].text, s);
+
             if (owner->len) {
                 *p++ = '@';
                 p = ngx_cpymem(p, owner->data, owner->len);
@@ -732,8 +738,7 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
 
         } else {
             *p++ = '/';
-            p = ngx_http_mesh_control_auth_segment(p, &s[-1].text,
-                                                   &ctx->segments[i]);
+            p = ngx_http_mesh_control_auth_segment(p, &segment[-1].text, s);
         }
     }
 

@@ -215,6 +215,12 @@ ngx_mesh_document_get(ngx_http_mesh_control_ctx_t *ctx)
     kind = *(const ngx_mesh_kind_e *) ctx->op->data;
     owner = ngx_http_mesh_control_input(ctx, "meshOwner");
 
+    if (owner->len && !ngx_mesh_id_is_account(owner)) {
+        return ngx_http_mesh_control_error(ctx, &ngx_mesh_error_bad_request,
+                                           "\"meshOwner\" is not the 12 "
+                                           "digits of an account");
+    }
+
     doc->control = ctx;
     doc->id.kind = &ngx_mesh_kinds[kind];
     doc->id.owner = owner->len ? *owner : ctx->account;
@@ -473,10 +479,36 @@ ngx_mesh_document_release(void *data)
 }
 
 
+/* the key of who asked may be gone by now */
+
 static void
 ngx_mesh_document_answer(ngx_mesh_watch_request_t *request)
 {
-    ngx_mesh_document_send(request->data);
+    ngx_int_t                     rc;
+    ngx_mesh_document_ctx_t      *doc;
+    ngx_http_mesh_control_ctx_t  *ctx;
+
+    doc = request->data;
+    ctx = doc->control;
+
+    rc = ngx_http_mesh_control_auth_again(ctx);
+
+    if (rc == NGX_OK) {
+        ngx_mesh_document_send(doc);
+        return;
+    }
+
+    ngx_mesh_document_leave(doc);
+
+    if (request->result == NGX_MESH_WATCH_DOCUMENT) {
+        ngx_mesh_scope_release(request->text);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_mesh_control_store_error(ctx, NGX_MESH_STORE_FAILED);
+    }
+
+    ngx_http_mesh_control_send_error(ctx);
 }
 
 

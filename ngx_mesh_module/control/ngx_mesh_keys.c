@@ -452,8 +452,11 @@ ngx_mesh_keys_split(ngx_str_t *text, u_char *buf,
         slash = last;
     }
 
-    at = ngx_strlchr(p, slash, '@');
-    if (at == NULL) {
+    /* the last one, since names may have it in them */
+
+    for (at = slash - 1; at >= p && *at != '@'; at--) { /* void */ }
+
+    if (at < p) {
         return NGX_OK;
     }
 

@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -330,7 +331,6 @@ def permissions():
             ('virtualNodes', 'a', '?meshOwner=' + ACCOUNT, True),
             ('virtualNodes', 'a', '?meshOwner=222222222222', False),
             ('virtualNodes', 'b', '', False),
-            ('virtualNodes', 'a%2Fb', '', False),
             ('virtualGateways', 'g-1', '', True),
             ('virtualGateways', 'a', '', False)):
         target = document(kind, name) + more
@@ -339,6 +339,26 @@ def permissions():
             accepted(answer, 'AKIAPROXY: ' + target)
         else:
             refused(answer, DENIED, 'User: ', 'not AKIAPROXY: ' + target)
+
+    answer = keys['AKIAPROXY'].call('GET', document('virtualNodes', 'a%2Fb'))
+    tap.same((answer.status, answer.error), (400, 'BadRequestException'),
+             'a name with a slash is none')
+
+    # a mesh whose name looks like that of "m" with its owner is another one
+
+    twin = 'm@' + ACCOUNT
+    admin.call('PUT', uri('meshes'), json.dumps({'meshName': twin}).encode())
+
+    for more in ('', '?meshOwner=' + ACCOUNT):
+        target = document('virtualNodes', 'a', 'm%40' + ACCOUNT) + more
+        refused(keys['AKIAPROXY'].call('GET', target), DENIED, 'User: ',
+                'not AKIAPROXY: ' + target)
+
+    for owner in ('1', '%2F', ACCOUNT + '%2FvirtualNode%2Fa', 'abcdefabcdef'):
+        target = document('virtualNodes', 'a') + '?meshOwner=' + owner
+        answer = keys['AKIAREAD'].call('GET', target)
+        tap.same((answer.status, answer.error), (400, 'BadRequestException'),
+                 'no account: ' + target)
 
     for key in ('AKIAADMIN', 'AKIAREAD'):
         accepted(keys[key].call('GET', document('virtualNodes', 'b')),
@@ -396,6 +416,58 @@ def reload_keys():
     replace(cp, KEYS)
     tap.ok(cp.reload(), 'nginx reloads')
     tap.ok(everywhere(s, 200), 'with the keys')
+    tap.same(cp.bad(), [], 'nothing bad in the log')
+    tap.ok(cp.stop(), 'it ends')
+
+
+def held():
+    """A key that goes while its request is held gets no document."""
+    cp = control(workers=1).start()
+    admin = Signer(cp)
+    target = document('virtualNodes', 'a')
+    nodes = uri('meshes', 'm', 'virtualNodes')
+
+    def spec(port):
+        return {'listeners': [{'portMapping': {'port': port,
+                                               'protocol': 'http'}}],
+                'serviceDiscovery': {'dns': {'hostname': 'a.local'}}}
+
+    admin.call('PUT', uri('meshes'), b'{"meshName": "m"}')
+    admin.call('PUT', nodes, json.dumps({'virtualNodeName': 'a',
+                                         'spec': spec(1)}).encode())
+    etag = admin.call('GET', target).headers['ETag']
+    answers = {}
+
+    def ask(key):
+        more = {'if-none-match': etag, 'prefer': 'wait=60',
+                'mesh-proxy-id': key}
+        answers[key] = Signer(cp, key).call('GET', target, more=more)
+
+    threads = [threading.Thread(target=ask, args=(key,))
+               for key in ('AKIAPROXY', 'AKIAREAD')]
+    for thread in threads:
+        thread.start()
+
+    def waiting():
+        body = admin.call('GET', '/mesh/v1/meshes/m/proxies').body
+        return sum(p['waiting'] for p in body['proxies'])
+
+    tap.ok(wait(lambda: waiting() == 2), 'two requests are held')
+    replace(cp, KEYS.replace('AKIAPROXY', 'AKIANEW'))
+    tap.ok(wait(lambda: Signer(cp, 'AKIAPROXY').call('GET', target).status
+                == 403), 'a key is taken away')
+    tap.same(waiting(), 2, 'its request is still held')
+
+    answer = admin.call('PUT', nodes + '/a',
+                        json.dumps({'spec': spec(2)}).encode())
+    tap.same(answer.status, 200, 'the node is changed')
+    for thread in threads:
+        thread.join(20)
+    refused(answers['AKIAPROXY'], *UNKNOWN, 'without a key, no document')
+    tap.ok(answers['AKIAREAD'].status == 200
+           and answers['AKIAREAD'].headers['ETag'] != etag,
+           'who still has one gets it', answers['AKIAREAD'])
+    tap.same(waiting(), 0, 'nobody waits any more')
     tap.same(cp.bad(), [], 'nothing bad in the log')
     tap.ok(cp.stop(), 'it ends')
 
@@ -603,5 +675,5 @@ def proxies():
 if not os.environ.get('MESH_CONTROL_MODULE'):
     tap.skip_all('there is no control plane in this build')
 
-tap.run(signatures, tampering, permissions, reload_keys, configuration,
+tap.run(signatures, tampering, permissions, reload_keys, held, configuration,
         own_machine, botocore, http2, proxies)
