@@ -9,6 +9,8 @@
 #                             file:/path/mesh.json [MESH_CONTROL_PLANE]
 #   --control-plane-ca FILE   certificates that the control plane's is verified
 #                             by, default the system's [MESH_CONTROL_PLANE_CA]
+#   --region NAME             of signed requests, default that of the ARN
+#                             [AWS_REGION, AWS_DEFAULT_REGION]
 #   --interval TIME           how often to look for a new document at least
 #                             [MESH_INTERVAL]
 #   --egress ADDR             where the application sends its requests, default
@@ -49,7 +51,7 @@
 template=sidecar.conf
 files=(mesh_params)
 
-valued=" resource control-plane control-plane-ca interval egress ingress
+valued=" resource control-plane control-plane-ca region interval egress ingress
     egress-http2 ingress-http2 admin app-address lb-policy state run-dir workers
     connections drain log-level access-log user "
 
@@ -84,6 +86,22 @@ take_resource() {
     set_value resource "virtualNode/${values[node]}"
     [[ ${option[resource]} != arn:* ]] \
         || set_value resource "${option[resource]}"
+}
+
+# The agent finds it where AWS's SDKs would, beside the credentials.
+
+take_region() {
+    local value=""
+
+    [[ ${option[resource]} != arn:* ]] \
+        || value=$(cut -d: -f4 <<< "${option[resource]}")
+    take region "$value" AWS_REGION AWS_DEFAULT_REGION
+    value=${option[region]}
+    if [ -n "$value" ]; then
+        check "${from[region]}" "$value" '[a-z0-9][a-z0-9-]{0,62}' \
+            "a region like us-east-1"
+        export AWS_REGION=$value
+    fi
 }
 
 take_control_plane() {
@@ -167,6 +185,7 @@ take_lb_policy() {
 
 take_role() {
     take_resource
+    take_region
     take_control_plane
     take_addresses
     take_lb_policy
