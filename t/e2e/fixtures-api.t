@@ -12,6 +12,7 @@ its listener.
 
 import collections
 import copy
+import itertools
 import json
 import os
 import sys
@@ -34,7 +35,9 @@ KINDS = (('virtualNodes', 'virtualNodeName', None),
          ('virtualGateways', 'virtualGatewayName', None),
          ('gatewayRoutes', 'gatewayRouteName', 'virtualGatewayName'))
 
-NODES = '127.0.1.%d'            # one address a node
+# one for each node, of whatever mesh: the ports are those of the examples
+ADDRESSES = ('127.0.%d.%d' % (i // 250 + 1, i % 250 + 1)
+             for i in itertools.count())
 
 
 class Mesh:
@@ -52,7 +55,7 @@ class Mesh:
         """A node's spec, with an address for a host name."""
         name = node['virtualNodeName']
         if name not in self.addresses:
-            self.addresses[name] = NODES % (len(self.addresses) + 1)
+            self.addresses[name] = next(ADDRESSES)
         return dict(node['spec'], serviceDiscovery={
             'dns': {'hostname': self.addresses[name]}})
 

@@ -145,6 +145,7 @@ class Server:
         self.connections = 0
         self.calls = []
         self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((host, port))
         self.socket.listen(64)
         self.port = self.socket.getsockname()[1]
