@@ -71,6 +71,30 @@ def leaving():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
+def sent_off():
+    """A control plane that is reloaded ends all waits; proxies came back after
+    their "interval", and learned of nothing in between, or all at once."""
+    a = Backend('a')
+    fake = FakeControl()
+    fake.put(mine(1, {'a': [a.port]}))
+    side = sidecar(fake.url(), interval='30s', wait_time='60s').start()
+    side.at('1')
+
+    def early(c, r):
+        c.send(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n'
+               b'Preference-Applied: wait=60\r\n\r\n')
+
+    tap.same(fake.upto(2).header('Prefer'), 'wait=60', 'a request is held')
+    fake.script(early)
+    tap.ok(fake.upto(3, 3 * SLOW), 'the next one comes soon')
+
+    count = fake.count()
+    fake.script(early)
+    tap.ok(not fake.upto(count + 1, 2), 'a server that lies is not trusted')
+    tap.same(side.lines('keeping what'), [], 'none of it is an error')
+    side.stop()
+
+
 DEAF = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -142,4 +166,4 @@ def deaf():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
-tap.run(leaving, deaf)
+tap.run(leaving, sent_off, deaf)
