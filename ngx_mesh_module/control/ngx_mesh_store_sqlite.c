@@ -32,6 +32,7 @@
 typedef struct {
     ngx_mesh_store_sqlite_t     *ss;
     ngx_mesh_store_write_t      *write;
+    ngx_msec_t                   wait;      /* for the lock of the file */
     ngx_uint_t                   due;       /* a checkpoint */
     u_char                       message[NGX_MESH_SQLITE_MESSAGE_LEN];
 } ngx_mesh_store_sqlite_job_t;
@@ -573,6 +574,10 @@ ngx_mesh_store_sqlite_work(void *data, ngx_log_t *log)
 
     ours = ngx_mesh_store_turn_take(turn, NGX_MESH_SQLITE_WRITE_WAIT);
 
+    /* who has waited in vain for a turn has waited for the lock as well */
+
+    job->wait = (ours || !turn->ready) ? NGX_MESH_SQLITE_WRITE_WAIT : 0;
+
     ngx_mesh_store_sqlite_work_locked(job);
 
     if (ours) {
@@ -611,7 +616,9 @@ ngx_mesh_store_sqlite_work_locked(ngx_mesh_store_sqlite_job_t *job)
         write->error = db->error;
 
     } else {
+        db->wait = job->wait;
         ngx_mesh_sqlite_write(db, write);
+        db->wait = NGX_MESH_SQLITE_WRITE_WAIT;
     }
 
     job->due = db->due;

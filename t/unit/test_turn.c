@@ -21,14 +21,13 @@
 
 #define MESH_TURN_LONG   30000          /* ms */
 #define MESH_TURN_SHORT  20
-#define MESH_TURN_EACH   200            /* turns of each of two processes */
+#define MESH_TURN_TIMES  50
 
 
 typedef struct {
     ngx_mesh_store_turn_t    turn;
-    ngx_atomic_t             busy;      /* somebody waits */
-    ngx_uint_t               n;
-    pid_t                    who[2 * MESH_TURN_EACH];
+    volatile ngx_uint_t      turns;     /* of the other process */
+    volatile ngx_uint_t      done;
 } mesh_turn_t;
 
 
@@ -140,22 +139,16 @@ mesh_unit_turn_dies(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_turn_dies)
 
 
-/* each keeps its turn for a moment, and wants the next one at once */
-
 static ngx_uint_t
 mesh_turn_work(mesh_turn_t *t)
 {
-    ngx_uint_t  i;
-
-    for (i = 0; i < MESH_TURN_EACH; i++) {
+    while (!t->done) {
 
         if (!ngx_mesh_store_turn_take(&t->turn, MESH_TURN_LONG)) {
             return 1;
         }
 
-        t->who[t->n++] = getpid();
-
-        (void) usleep(300);
+        t->turns++;
 
         ngx_mesh_store_turn_leave(&t->turn);
     }
@@ -164,12 +157,24 @@ mesh_turn_work(mesh_turn_t *t)
 }
 
 
+/* until somebody waits for the turn that is ours */
+
+static void
+mesh_turn_wait(mesh_turn_t *t)
+{
+    while (pthread_mutex_trylock(&t->turn.next) == 0) {
+        (void) pthread_mutex_unlock(&t->turn.next);
+        (void) usleep(100);
+    }
+}
+
+
 static void
 mesh_unit_turn_order(ngx_mesh_unit_t *u)
 {
     int           status;
     pid_t         pid;
-    ngx_uint_t    i, run, longest, failed;
+    ngx_uint_t    i, before, first;
     mesh_turn_t  *t;
 
     t = mesh_turn_create(u);
@@ -181,34 +186,39 @@ mesh_unit_turn_order(ngx_mesh_unit_t *u)
     pid = mesh_turn_fork();
 
     if (pid == 0) {
-        (void) ngx_atomic_fetch_add(&t->busy, 1);
         _exit(mesh_turn_work(t));
     }
 
-    while (t->busy == 0) {
-        (void) usleep(1000);
-    }
+    first = 0;
 
-    failed = mesh_turn_work(t);
+    for (i = 0; i < MESH_TURN_TIMES; i++) {
+
+        if (!ngx_mesh_store_turn_take(&t->turn, MESH_TURN_LONG)) {
+            break;
+        }
+
+        mesh_turn_wait(t);
+
+        before = t->turns;
+
+        ngx_mesh_store_turn_leave(&t->turn);
+
+        if (!ngx_mesh_store_turn_take(&t->turn, MESH_TURN_LONG)) {
+            break;
+        }
+
+        first += (t->turns > before);
+        t->done = (i == MESH_TURN_TIMES - 1);
+
+        ngx_mesh_store_turn_leave(&t->turn);
+    }
 
     (void) waitpid(pid, &status, 0);
 
-    MESH_OK(!failed && WIFEXITED(status) && WEXITSTATUS(status) == 0,
-            "two processes had all of their turns");
-    MESH_IS_INT(t->n, 2 * MESH_TURN_EACH, "one at a time");
-
-    /* while both want turns, until one has had all of its own */
-
-    run = 1;
-    longest = 1;
-
-    for (i = 1; i < MESH_TURN_EACH; i++) {
-        run = (t->who[i] == t->who[i - 1]) ? run + 1 : 1;
-        longest = ngx_max(longest, run);
-    }
-
-    MESH_OK(longest < MESH_TURN_EACH / 2,
-            "neither keeps the other from its turns: %ui in a row", longest);
+    MESH_OK(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+            "the other process had its turns");
+    MESH_IS_INT(first, MESH_TURN_TIMES,
+                "who leaves and wants another comes after who waited");
 
     (void) munmap(t, sizeof(mesh_turn_t));
 }
