@@ -734,6 +734,11 @@ ngx_mesh_client_end_handler(ngx_event_t *ev)
      * also start that again or free it, so it is given a copy.
      */
 
+    if (pool) {
+        /* the client's log may go, too */
+        pool->log = cl->conf->log;
+    }
+
     cl->pool = NULL;
     cl->answer = NULL;
     ngx_mesh_client_reset(cl);

@@ -78,7 +78,8 @@ static int ngx_mesh_client_call(const char *host, ngx_err_t *err,
 #if (NGX_THREADS)
 static void ngx_mesh_client_job_thread(void *data, ngx_log_t *log);
 static void ngx_mesh_client_job_handler(ngx_event_t *ev);
-static ngx_mesh_client_call_t *ngx_mesh_client_call_start(const char *host);
+static ngx_mesh_client_call_t *ngx_mesh_client_call_start(const char *host,
+    ngx_log_t *log);
 static void *ngx_mesh_client_call_thread(void *data);
 static void ngx_mesh_client_call_wait(ngx_mesh_client_call_t *call);
 static void ngx_mesh_client_call_free(ngx_mesh_client_call_t *call);
@@ -260,7 +261,7 @@ ngx_mesh_client_job_thread(void *data, ngx_log_t *log)
 
     job = *(ngx_mesh_client_job_t **) data;
 
-    call = ngx_mesh_client_call_start(job->host);
+    call = ngx_mesh_client_call_start(job->host, log);
 
     if (call == NULL) {
         ngx_mesh_client_job_work(job);
@@ -424,7 +425,7 @@ ngx_mesh_client_call(const char *host, ngx_err_t *err, struct addrinfo **list)
 /* signals are blocked in the new thread as they are in those of the pool */
 
 static ngx_mesh_client_call_t *
-ngx_mesh_client_call_start(const char *host)
+ngx_mesh_client_call_start(const char *host, ngx_log_t *log)
 {
     int                      err;
     size_t                   len;
@@ -434,7 +435,7 @@ ngx_mesh_client_call_start(const char *host)
 
     len = ngx_strlen(host);
 
-    call = calloc(1, sizeof(ngx_mesh_client_call_t) + len);
+    call = ngx_calloc(sizeof(ngx_mesh_client_call_t) + len, log);
     if (call == NULL) {
         return NULL;
     }
@@ -523,7 +524,7 @@ ngx_mesh_client_call_free(ngx_mesh_client_call_t *call)
     (void) pthread_cond_destroy(&call->cond);
     (void) pthread_mutex_destroy(&call->mutex);
 
-    free(call);
+    ngx_free(call);
 }
 
 #endif
