@@ -95,6 +95,10 @@ ngx_http_mesh_control_auth_init(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    /* that of the temporary pool ends with the cycle before this one */
+
+    file->keys->pool->log = &cf->cycle->new_log;
+
     if (file->open_to_all) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "mesh_keys: every user of this machine may read the "
