@@ -14,8 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
 from mesh_fake_control import FakeControl
-from mesh_test import (SLOW, Backend, Sidecar, alive, directory, document, node,
-                       reply, tap, wait)
+from mesh_test import (SLOW, Backend, Sidecar, alive, at_end, children,
+                       directory, document, node, reply, tap, wait)
 
 
 def mine(version, nodes):
@@ -95,6 +95,49 @@ def sent_off():
     side.stop()
 
 
+def upgrade():
+    """The old and the new binary fetch side by side, each for its workers."""
+    a, b = Backend('a'), Backend('b')
+    fake = FakeControl(store='s')
+    fake.put(mine(1, {'a': [a.port]}))
+    # nginx takes no USR2 from the parent that started it
+    side = sidecar(fake.url(), daemon=True)
+    side.mesh = 'state %s;' % side.path('state')
+    side.start().at('1')
+    file = side.path('state/m.virtualNode.me.json')
+    wait(lambda: os.path.exists(file))
+
+    def same(name):
+        return {side.get().text for _ in range(10)} == {name}
+
+    old = side.pid
+    side.send(signal.SIGUSR2, old)
+    tap.ok(wait(lambda: len(fake.open) == 2), 'both ask')
+    with open(side.path('nginx.pid')) as f:
+        new = int(f.read())
+    at_end(lambda: [os.kill(pid, signal.SIGKILL)
+                    for pid in children(new) + [new]])
+    tap.same(len({r.header('Mesh-Proxy-Id') for r in fake.requests}), 1,
+             'as the same proxy')
+    fake.put(mine(2, {'b': [b.port]}))
+    tap.ok(wait(lambda: same('b')), 'and both follow')
+
+    side.send(signal.SIGQUIT, old)
+    tap.ok(wait(lambda: len(fake.open) == 1), 'the old one leaves')
+    fake.put(mine(3, {'a': [a.port]}))
+    tap.ok(wait(lambda: same('a')), 'the new one goes on')
+
+    def saved():
+        with open(file) as f:
+            return ' version=3 ' in f.readline()
+
+    tap.ok(wait(saved), 'and writes the state')
+    tap.same(sorted(os.listdir(side.path('state'))),
+             ['m.virtualNode.me.id', 'm.virtualNode.me.json'],
+             'nothing else is left there')
+    tap.same(side.bad(), [], 'nothing was logged that should not be')
+
+
 DEAF = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -166,4 +209,4 @@ def deaf():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
-tap.run(leaving, sent_off, deaf)
+tap.run(leaving, sent_off, upgrade, deaf)
