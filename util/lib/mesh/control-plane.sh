@@ -34,7 +34,8 @@
 #                             [MESH_DRAIN]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL]
-#   --access-log FILE         default /dev/stdout, "off" for none
+#   --access-log FILE         default /dev/stdout if it can be opened (a socket,
+#                             as of systemd's journal, cannot), "off" for none
 #                             [MESH_ACCESS_LOG]
 
 # Read by util/mesh, whose variables and functions it uses.

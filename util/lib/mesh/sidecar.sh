@@ -38,7 +38,8 @@
 #                             [MESH_DRAIN, LISTENER_DRAIN_WAIT_TIME_S]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL, ENVOY_LOG_LEVEL]
-#   --access-log FILE         default /dev/stdout, "off" for none
+#   --access-log FILE         default /dev/stdout if it can be opened (a socket,
+#                             as of systemd's journal, cannot), "off" for none
 #                             [MESH_ACCESS_LOG]
 #
 # A control plane that wants signed requests gets them if there are credentials
