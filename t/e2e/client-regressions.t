@@ -95,6 +95,25 @@ def sent_off():
     side.stop()
 
 
+def lines():
+    """A document that was refused for a name with a line feed wrote lines of
+    its own into the log."""
+    a = Backend('a')
+    fake = FakeControl()
+    fake.put(mine(1, {'a': [a.port]}))
+    side = sidecar(fake.url()).start()
+    side.at('1')
+    doc = mine(2, {'a': [a.port]})
+    doc['routes'][0]['spec']['httpRoute']['action']['weightedTargets'][0][
+        'virtualNode'] = 'x\n2026/09/30 00:00:00 [alert] 1#1: fake'
+    fake.put(doc)
+    tap.ok(side.logged('there is no virtual node "x[?]2026'), 'it is quoted')
+    tap.same(side.lines('^2026/09/30'), [], 'and writes no line')
+    tap.ok(fake.told('If-None-Match', '"2"').header('Mesh-Rejected'),
+           'the control plane is told')
+    side.stop()
+
+
 def upgrade():
     """The old and the new binary fetch side by side, each for its workers."""
     a, b = Backend('a'), Backend('b')
@@ -209,4 +228,4 @@ def deaf():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
-tap.run(leaving, sent_off, upgrade, deaf)
+tap.run(leaving, sent_off, lines, upgrade, deaf)
