@@ -872,10 +872,7 @@ ngx_mesh_loader_free(ngx_mesh_loader_t *ld)
 }
 
 
-/*
- * Only the first one is kept, and ends the walk.  It may quote what is in the
- * document, which must not begin a line of the log.
- */
+/* only the first one, in one line, is kept, and ends the walk */
 
 static ngx_int_t
 ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
