@@ -281,6 +281,12 @@ ngx_int_t ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx);
 ngx_int_t ngx_http_mesh_control_auth_allow(ngx_http_mesh_control_ctx_t *ctx);
 
 /*
+ * What can be told before a large body is taken in: NGX_DECLINED with the error
+ * set if check() would refuse the request whatever its body is.
+ */
+ngx_int_t ngx_http_mesh_control_auth_early(ngx_http_mesh_control_ctx_t *ctx);
+
+/*
  * Whether who asked may still do so, for requests that are held for long:
  * NGX_OK, or NGX_DECLINED with the error set if the key is gone or changed.
  */

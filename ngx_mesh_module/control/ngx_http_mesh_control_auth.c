@@ -22,6 +22,10 @@
 #define NGX_HTTP_MESH_CONTROL_AUTH_INTERVAL  500
 
 
+typedef ngx_int_t (*ngx_http_mesh_control_verify_pt)(ngx_pool_t *pool,
+    ngx_mesh_verify_t *v);
+
+
 static char *ngx_http_mesh_control_auth_warn(ngx_conf_t *cf,
     ngx_http_mesh_control_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_mesh_control_auth_exposed(ngx_conf_t *cf);
@@ -37,8 +41,11 @@ static ngx_int_t ngx_http_mesh_control_auth_local(
     ngx_http_mesh_control_ctx_t *ctx);
 static ngx_uint_t ngx_http_mesh_control_auth_loopback(
     struct sockaddr *sockaddr);
+static ngx_int_t ngx_http_mesh_control_auth_decide(
+    ngx_http_mesh_control_ctx_t *ctx, ngx_http_mesh_control_verify_pt verify);
 static ngx_int_t ngx_http_mesh_control_auth_verify(
-    ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_keys_t *keys);
+    ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_keys_t *keys,
+    ngx_http_mesh_control_verify_pt verify);
 static ngx_int_t ngx_http_mesh_control_auth_request(
     ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_sigv4_request_t *rq);
 static ngx_int_t ngx_http_mesh_control_auth_hold(
@@ -360,6 +367,21 @@ ngx_http_mesh_control_auth_follow(ngx_mesh_keys_file_t *file, ngx_log_t *log)
 ngx_int_t
 ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx)
 {
+    return ngx_http_mesh_control_auth_decide(ctx, ngx_mesh_verify);
+}
+
+
+ngx_int_t
+ngx_http_mesh_control_auth_early(ngx_http_mesh_control_ctx_t *ctx)
+{
+    return ngx_http_mesh_control_auth_decide(ctx, ngx_mesh_verify_early);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_control_auth_decide(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_http_mesh_control_verify_pt verify)
+{
     ngx_mesh_keys_file_t  *file;
 
     ctx->key = NULL;
@@ -375,7 +397,7 @@ ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx)
         return ngx_http_mesh_control_auth_local(ctx);
     }
 
-    return ngx_http_mesh_control_auth_verify(ctx, file->keys);
+    return ngx_http_mesh_control_auth_verify(ctx, file->keys, verify);
 }
 
 
@@ -441,7 +463,7 @@ ngx_http_mesh_control_auth_loopback(struct sockaddr *sockaddr)
 
 static ngx_int_t
 ngx_http_mesh_control_auth_verify(ngx_http_mesh_control_ctx_t *ctx,
-    ngx_mesh_keys_t *keys)
+    ngx_mesh_keys_t *keys, ngx_http_mesh_control_verify_pt verify)
 {
     ngx_int_t            rc;
     ngx_mesh_verify_t    v;
@@ -461,14 +483,15 @@ ngx_http_mesh_control_auth_verify(ngx_http_mesh_control_ctx_t *ctx,
     v.scopes = ctx->service->scopes;
     v.now = ngx_time();
 
-    rc = ngx_mesh_verify(r->pool, &v);
+    rc = verify(r->pool, &v);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "mesh canonical request: \"%V\", string to sign: \"%V\"",
                    &v.canonical, &v.string);
 
     if (rc == NGX_OK) {
-        return ngx_http_mesh_control_auth_hold(ctx, keys, v.key);
+        return v.key ? ngx_http_mesh_control_auth_hold(ctx, keys, v.key)
+                     : NGX_OK;
     }
 
     if (rc == NGX_DECLINED) {

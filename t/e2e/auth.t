@@ -22,8 +22,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
 from mesh_control import ControlPlane, uri  # noqa: E402
-from mesh_test import (Backend, Sidecar, directory, free_port,  # noqa: E402
-                       reply, tap, wait)
+from mesh_test import (Backend, Sidecar, SLOW, directory,  # noqa: E402
+                       free_port, reply, tap, wait)
 
 ACCOUNT = '111122223333'
 REGION = 'us-west-2'
@@ -286,6 +286,43 @@ def tampering():
              'nothing was made')
     tap.ok(not [x for x in SECRETS.values() if len(x) > 5 and x in cp.log()],
            'no secret is in the log')
+
+
+def strangers():
+    """Who is nobody is told so before a large body is taken in."""
+
+    cp = control().start()
+
+    def start(headers, wait):
+        s = socket.create_connection(('127.0.0.1', cp.port), 20 * SLOW)
+        lines = ['PUT %s HTTP/1.1' % uri('meshes'),
+                 'Host: 127.0.0.1:%d' % cp.port, 'Content-Length: 500000']
+        lines += ['%s: %s' % h for h in headers.items()]
+        s.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode())
+        s.settimeout(wait)
+        try:
+            with s:
+                return s.recv(4096).decode().split('\r\n')
+        except socket.timeout:
+            return []
+
+    def known(key):
+        h = Signer(cp, key).headers('PUT', uri('meshes'), b'x' * 500000)
+        return {n: v for n, v in h.items() if n.lower() != 'host'}
+
+    for headers, name, error in (
+            ({}, 'nobody', 'MissingAuthenticationTokenException'),
+            ({'Authorization': 'AWS4-HMAC-SHA256 x'}, 'a bad signature',
+             'IncompleteSignatureException'),
+            (known('NOBODY'), 'an unknown key',
+             'UnrecognizedClientException')):
+        answer = start(headers, 20 * SLOW)
+        tap.ok(answer and ' 403 ' in answer[0]
+               and 'x-amzn-ErrorType: ' + error in answer,
+               name + ' is refused before the body', answer)
+
+    tap.same(start(known('AKIAADMIN'), 1), [],
+             'the body of one who is known is waited for')
 
 
 def document(kind, name, mesh='m'):
@@ -675,5 +712,5 @@ def proxies():
 if not os.environ.get('MESH_CONTROL_MODULE'):
     tap.skip_all('there is no control plane in this build')
 
-tap.run(signatures, tampering, permissions, reload_keys, held, configuration,
-        own_machine, botocore, http2, proxies)
+tap.run(signatures, tampering, strangers, permissions, reload_keys, held,
+        configuration, own_machine, botocore, http2, proxies)
