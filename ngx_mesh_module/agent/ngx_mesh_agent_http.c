@@ -29,7 +29,7 @@
 #define NGX_MESH_AGENT_HTTP_HURRIED  20     /* documents before it slows down */
 #define NGX_MESH_AGENT_HTTP_SLOW     200    /* ms, then */
 #define NGX_MESH_AGENT_HTTP_SPREAD   1000   /* ms, after a wait cut short */
-#define NGX_MESH_AGENT_HTTP_SHOWN    120    /* bytes of an error's body */
+#define NGX_MESH_AGENT_HTTP_SHOWN    240    /* bytes of an error's body */
 
 
 static ngx_int_t ngx_mesh_agent_http_start(ngx_mesh_agent_t *ag);
@@ -325,7 +325,7 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
     h->hurried = 0;
 
     /* this request was not one that waits */
-    again = ag->source_failed;
+    again = (ag->mcf->control.wait && h->held == 0);
 
     ngx_mesh_agent_source_back(ag, "answers");
 

@@ -470,6 +470,11 @@ def down():
     fake.put(document(2, {'b': [b.port]}))
     tap.ok(side.at('2'), 'and goes on')
     tap.ok(side.stop(), 'it ends well')
+
+    side.start()
+    tap.ok(wait(lambda: side.info()['config']['source'] == 'control-plane'),
+           'a start from the disk does not wait for a change to be confirmed')
+    tap.ok(side.stop(), 'it ends well')
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
