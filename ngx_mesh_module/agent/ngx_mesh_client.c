@@ -686,8 +686,6 @@ ngx_mesh_client_end(ngx_mesh_client_t *cl, ngx_int_t rc)
         rq->status = an->status;
         rq->answer = an->headers.elts;
         rq->nanswer = an->headers.nelts;
-        rq->text = an->text;
-        ngx_str_null(&an->text);
     }
 
     if (rc != NGX_OK || an->close || cl->sending) {
@@ -728,6 +726,12 @@ ngx_mesh_client_end_handler(ngx_event_t *ev)
     rq = *cl->request;
     pool = cl->pool;
     answer = cl->answer;
+
+    if (rq.rc == NGX_OK && answer) {
+        /* not before: a client that ends until then frees it */
+        rq.text = answer->text;
+        ngx_str_null(&answer->text);
+    }
 
     /*
      * The handler may do anything to the client and to the caller's request,
