@@ -172,8 +172,9 @@ def hurry():
     side = sidecar(fake).start()
     wait(lambda: n[0] > 25)
     start = fake.count()
-    time.sleep(2)
-    tap.ok(fake.count() - start < 20, 'no tight loop', fake.count() - start)
+    time.sleep(3)
+    # five a second; a machine that stalls begins with another twenty
+    tap.ok(fake.count() - start < 60, 'no tight loop', fake.count() - start)
     side.stop()
 
 
