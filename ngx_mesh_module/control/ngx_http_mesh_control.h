@@ -174,6 +174,7 @@ struct ngx_http_mesh_control_ctx_s {
     ngx_mesh_store_write_t            *write;   /* of ngx_mesh_view_write(), or
                                                    NULL: nothing to write */
     ngx_uint_t                         attempt; /* from 0 */
+    ngx_msec_t                         declined;    /* when the first was */
 
     const ngx_mesh_error_t            *error;
     ngx_str_t                          message;
