@@ -23,7 +23,7 @@
 /*
  * How long one operation is tried while others write what it looks at.  One of
  * those that are at it always gets on, and quotas make all creates in a mesh
- * look at the same: a count of attempts would say how many clients there may be.
+ * look at the same: a count of attempts would bound how many clients there are.
  */
 #define NGX_HTTP_MESH_CONTROL_PATIENCE_MS  10000
 
