@@ -22,7 +22,7 @@ deps:
 	@util/deps build
 
 test:
-	@util/deps build test
+	@util/deps build test conformance
 	@util/build --unit
 	@util/test $(T)
 

@@ -212,9 +212,12 @@ ngx_mesh_agent_ask_condition(ngx_mesh_agent_http_t *h,
         return NGX_ERROR;
     }
 
-    /* after errors it is good to know soon that all is well */
+    /* after errors, or a start from the disk, it is good to know soon */
 
-    if (h->agent->mcf->control.wait == 0 || h->agent->source_failed) {
+    if (h->agent->mcf->control.wait == 0
+        || h->agent->source_failed
+        || status->source == NGX_MESH_SOURCE_LAST_KNOWN_GOOD)
+    {
         return NGX_OK;
     }
 

@@ -11,7 +11,9 @@
  * request follows at once; after an answer without news not before "interval"
  * has passed since the one before was sent, so that a server that does not
  * wait is polled; after an error later and later, up to "interval", at times
- * that differ from proxy to proxy.
+ * that differ from proxy to proxy.  A server that ends all waits before their
+ * time is about to be restarted: the next request goes to its successor soon,
+ * and not at the moment at which those of all other proxies do.
  */
 
 
@@ -26,7 +28,8 @@
 #define NGX_MESH_AGENT_HTTP_PACE     20     /* ms between requests */
 #define NGX_MESH_AGENT_HTTP_HURRIED  20     /* documents before it slows down */
 #define NGX_MESH_AGENT_HTTP_SLOW     200    /* ms, then */
-#define NGX_MESH_AGENT_HTTP_SHOWN    120    /* bytes of an error's body */
+#define NGX_MESH_AGENT_HTTP_SPREAD   1000   /* ms, after a wait cut short */
+#define NGX_MESH_AGENT_HTTP_SHOWN    240    /* bytes of an error's body */
 
 
 static ngx_int_t ngx_mesh_agent_http_start(ngx_mesh_agent_t *ag);
@@ -39,6 +42,8 @@ static void ngx_mesh_agent_http_status(ngx_mesh_agent_http_t *h,
 static void ngx_mesh_agent_http_error(ngx_mesh_agent_http_t *h,
     const char *what, u_char *detail, size_t len);
 static void ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
+    ngx_mesh_client_request_t *rq);
+static ngx_uint_t ngx_mesh_agent_http_sent_off(ngx_mesh_agent_http_t *h,
     ngx_mesh_client_request_t *rq);
 static void ngx_mesh_agent_http_document(ngx_mesh_agent_http_t *h,
     ngx_mesh_client_request_t *rq);
@@ -310,6 +315,7 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
     ngx_mesh_client_request_t *rq)
 {
     ngx_uint_t              again;
+    ngx_msec_t              delay;
     ngx_mesh_agent_t       *ag;
     ngx_mesh_origin_t       now;
     ngx_mesh_shm_status_t   status;
@@ -319,7 +325,7 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
     h->hurried = 0;
 
     /* this request was not one that waits */
-    again = ag->source_failed;
+    again = (ag->mcf->control.wait && h->held == 0);
 
     ngx_mesh_agent_source_back(ag, "answers");
 
@@ -344,8 +350,52 @@ ngx_mesh_agent_http_unchanged(ngx_mesh_agent_http_t *h,
                              NGX_MESH_SOURCE_CONTROL_PLANE);
     }
 
+    if (!h->sent_off && ngx_mesh_agent_http_sent_off(h, rq)) {
+        h->sent_off = 1;
+
+        delay = ngx_min(ag->mcf->interval, NGX_MESH_AGENT_HTTP_SPREAD);
+        ngx_add_timer(&h->poll, 1 + (ngx_msec_t) ngx_random() % delay);
+        return;
+    }
+
+    h->sent_off = 0;
+
     ngx_mesh_agent_http_after(h, again ? NGX_MESH_AGENT_HTTP_PACE
                                        : ag->mcf->interval);
+}
+
+
+/*
+ * RFC 7240: Preference-Applied tells that the server waits, and how long it
+ * would have.
+ */
+
+static ngx_uint_t
+ngx_mesh_agent_http_sent_off(ngx_mesh_agent_http_t *h,
+    ngx_mesh_client_request_t *rq)
+{
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    value = ngx_mesh_client_answer(rq, "Preference-Applied");
+
+    if (h->held == 0
+        || value == NULL
+        || value->len < 6
+        || ngx_strncasecmp(value->data, (u_char *) "wait=", 5) != 0)
+    {
+        return 0;
+    }
+
+    n = ngx_atoi(value->data + 5, value->len - 5);
+
+    if (n == NGX_ERROR || n > 3600) {
+        return 0;
+    }
+
+    /* timers of both sides are not exact */
+
+    return ngx_current_msec - h->started + 500 < (ngx_msec_t) n * 1000;
 }
 
 
@@ -369,10 +419,7 @@ ngx_mesh_agent_http_document(ngx_mesh_agent_http_t *h,
         return;
     }
 
-    if (ngx_mesh_digest(&rq->text, 1, ag->content) != NGX_OK) {
-        ngx_mesh_agent_http_error(h, "no memory", NULL, 0);
-        return;
-    }
+    ngx_memcpy(ag->content, rq->digest, NGX_MESH_DIGEST_LEN);
 
     ag->text = rq->text;
     ngx_str_null(&rq->text);
@@ -385,6 +432,7 @@ ngx_mesh_agent_http_document(ngx_mesh_agent_http_t *h,
     }
 
     h->failures = 0;
+    h->sent_off = 0;
 
     if (ngx_current_msec - h->started < NGX_MESH_AGENT_HTTP_PACE) {
         h->hurried++;

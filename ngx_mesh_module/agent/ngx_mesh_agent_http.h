@@ -54,6 +54,7 @@ struct ngx_mesh_agent_http_s {
 
     ngx_uint_t                     failures;    /* one after the other */
     ngx_uint_t                     hurried;     /* new documents at once, too */
+    ngx_uint_t                     sent_off;    /* the last wait ended early */
 };
 
 

@@ -85,6 +85,7 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
     char             *rv;
     ngx_int_t         rc;
     ngx_str_t         name;
+    ngx_uint_t        threads;
     ngx_mesh_conf_t  *mcf;
 
     mcf = ngx_mesh_get_conf(cycle);
@@ -116,8 +117,10 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
 
     /* names that do not resolve are not to hold up the writing of files */
 
-    rc = ngx_mesh_threads_add(cycle, &name, mcf->control.url.host.len ? 2 : 1,
-                              mcf->file, mcf->line);
+    threads = 1 + (mcf->control.url.host.len != 0)
+              + (acf->sign && acf->credentials.url.host.len);
+
+    rc = ngx_mesh_threads_add(cycle, &name, threads, mcf->file, mcf->line);
 
     if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;

@@ -30,6 +30,7 @@ static ngx_int_t ngx_mesh_answer_status_line(ngx_mesh_answer_t *an,
     u_char *p, u_char *last);
 static ngx_int_t ngx_mesh_answer_header(ngx_mesh_answer_t *an, u_char *p,
     u_char *last);
+static ngx_uint_t ngx_mesh_answer_controls(u_char *p, u_char *last);
 static ngx_int_t ngx_mesh_answer_known(ngx_mesh_answer_t *an,
     ngx_mesh_client_header_t *h);
 static ngx_int_t ngx_mesh_answer_content_length(ngx_mesh_answer_t *an,
@@ -93,6 +94,22 @@ ngx_mesh_answer_free(ngx_mesh_answer_t *an)
         ngx_free(an->text.data);
         ngx_str_null(&an->text);
     }
+
+    EVP_MD_CTX_free(an->md);
+    an->md = NULL;
+}
+
+
+ngx_int_t
+ngx_mesh_answer_digest(ngx_mesh_answer_t *an, u_char *digest)
+{
+    if (an->md == NULL) {
+        /* there is no body */
+        return EVP_Digest("", 0, digest, NULL, EVP_sha256(), NULL) == 1
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    return EVP_DigestFinal_ex(an->md, digest, NULL) == 1 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -254,7 +271,7 @@ ngx_mesh_answer_header(ngx_mesh_answer_t *an, u_char *p, u_char *last)
         }
     }
 
-    if (q == p || q == last || ngx_strlchr(q, last, '\0')) {
+    if (q == p || q == last || ngx_mesh_answer_controls(q, last)) {
         return ngx_mesh_answer_refuse(an, "an invalid header", p, last);
     }
 
@@ -282,6 +299,21 @@ ngx_mesh_answer_header(ngx_mesh_answer_t *an, u_char *p, u_char *last)
     *ngx_cpymem(h->value.data, q, h->value.len) = '\0';
 
     return ngx_mesh_answer_known(an, h);
+}
+
+
+/* RFC 9110, 5.5; what is logged or sent again has none of them */
+
+static ngx_uint_t
+ngx_mesh_answer_controls(u_char *p, u_char *last)
+{
+    for ( /* void */ ; p < last; p++) {
+        if ((*p < ' ' && *p != '\t') || *p == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -582,6 +614,20 @@ ngx_mesh_answer_store(ngx_mesh_answer_t *an, u_char *data, size_t len)
 
     ngx_memcpy(an->text.data + an->text.len, data, len);
     an->text.len += len;
+
+    if (an->md == NULL) {
+        an->md = EVP_MD_CTX_new();
+
+        if (an->md == NULL
+            || EVP_DigestInit_ex(an->md, EVP_sha256(), NULL) != 1)
+        {
+            return ngx_mesh_answer_refuse(an, "no memory", NULL, NULL);
+        }
+    }
+
+    if (EVP_DigestUpdate(an->md, data, len) != 1) {
+        return ngx_mesh_answer_refuse(an, "no memory", NULL, NULL);
+    }
 
     return NGX_OK;
 }

@@ -17,6 +17,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <openssl/evp.h>
+
 #include "ngx_mesh_client.h"
 
 
@@ -43,6 +45,7 @@ typedef struct {
     ngx_uint_t               status;
     ngx_array_t              headers;   /* of ngx_mesh_client_header_t */
     ngx_str_t                text;      /* to ngx_free() */
+    EVP_MD_CTX              *md;        /* of it, as far as it came */
     u_char                  *error;     /* of NGX_MESH_CLIENT_ERROR_LEN */
 
     off_t                    length;    /* of Content-Length, or -1 */
@@ -73,6 +76,12 @@ ngx_int_t ngx_mesh_answer_feed(ngx_mesh_answer_t *an, u_char *data,
 
 /* the connection was closed: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_mesh_answer_end(ngx_mesh_answer_t *an);
+
+/*
+ * SHA-256 of the body of a complete answer, once: it was computed as the body
+ * came, so that a large one keeps nobody waiting.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mesh_answer_digest(ngx_mesh_answer_t *an, u_char *digest);
 
 /* what was read is freed, if it was not taken */
 void ngx_mesh_answer_free(ngx_mesh_answer_t *an);

@@ -133,6 +133,7 @@ ngx_mesh_client_destroy(ngx_mesh_client_t *cl)
 {
     ngx_mesh_client_cancel(cl);
     ngx_mesh_client_close(cl);
+    ngx_mesh_client_forget(cl);
 
     ngx_free(cl);
 }
@@ -674,23 +675,24 @@ ngx_mesh_client_end(ngx_mesh_client_t *cl, ngx_int_t rc)
     rq = cl->request;
     an = cl->answer;
 
+    if (rc == NGX_OK && ngx_mesh_answer_digest(an, rq->digest) != NGX_OK) {
+        ngx_mesh_client_error(cl, "no memory", 0);
+        rc = NGX_ERROR;
+    }
+
     rq->rc = rc;
 
     if (rc == NGX_OK) {
         rq->status = an->status;
         rq->answer = an->headers.elts;
         rq->nanswer = an->headers.nelts;
-        rq->text = an->text;
-        ngx_str_null(&an->text);
     }
 
     if (rc != NGX_OK || an->close || cl->sending) {
         ngx_mesh_client_close(cl);
     }
 
-    if (cl->resolving) {
-        ngx_mesh_client_forget(cl);
-    }
+    cl->awaiting = 0;
 
     if (cl->naddrs) {
         rq->address = cl->addrs[ngx_min(cl->naddr, cl->naddrs - 1)].name;
@@ -725,10 +727,21 @@ ngx_mesh_client_end_handler(ngx_event_t *ev)
     pool = cl->pool;
     answer = cl->answer;
 
+    if (rq.rc == NGX_OK && answer) {
+        /* not before: a client that ends until then frees it */
+        rq.text = answer->text;
+        ngx_str_null(&answer->text);
+    }
+
     /*
      * The handler may do anything to the client and to the caller's request,
      * also start that again or free it, so it is given a copy.
      */
+
+    if (pool) {
+        /* the client's log may go, too */
+        pool->log = cl->conf->log;
+    }
 
     cl->pool = NULL;
     cl->answer = NULL;
@@ -776,9 +789,7 @@ ngx_mesh_client_idle_handler(ngx_event_t *ev)
 static void
 ngx_mesh_client_reset(ngx_mesh_client_t *cl)
 {
-    if (cl->resolving) {
-        ngx_mesh_client_forget(cl);
-    }
+    cl->awaiting = 0;
 
     if (cl->phase.timer_set) {
         ngx_del_timer(&cl->phase);

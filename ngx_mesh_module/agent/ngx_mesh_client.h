@@ -22,6 +22,7 @@
 #include <ngx_thread_pool.h>
 #endif
 
+#include "ngx_mesh_file.h"
 #include "ngx_mesh_url.h"
 
 
@@ -95,6 +96,7 @@ struct ngx_mesh_client_request_s {
     ngx_str_t                  text;        /* the body, without a NUL; the
                                                handler may take it (setting
                                                it to NULL) to ngx_free() it */
+    u_char                     digest[NGX_MESH_DIGEST_LEN]; /* of "text" */
     u_char                     error[NGX_MESH_CLIENT_ERROR_LEN];
     ngx_str_t                  address;     /* of the server, or empty */
 };

@@ -4,8 +4,9 @@
  */
 
 /*
- * The parts of the client: its requests (ngx_mesh_client.c), and how it gets
- * to the server (ngx_mesh_client_peer.c).
+ * The parts of the client: its requests (ngx_mesh_client.c), the addresses of
+ * its server (ngx_mesh_client_resolve.c), and how it gets there
+ * (ngx_mesh_client_peer.c).
  */
 
 
@@ -42,7 +43,7 @@ struct ngx_mesh_client_s {
     ngx_log_t                  log;
 
     ngx_connection_t          *connection;  /* in use, or kept */
-    ngx_mesh_client_job_t     *resolving;
+    ngx_mesh_client_job_t     *resolving;   /* for this request or another */
     ngx_uint_t                 naddr;
     ngx_uint_t                 naddrs;
     ngx_mesh_client_addr_t     addrs[NGX_MESH_CLIENT_ADDRS];
@@ -61,6 +62,7 @@ struct ngx_mesh_client_s {
 
     u_char                     reason[128]; /* OpenSSL's */
 
+    unsigned                   awaiting:1;      /* what is resolved */
     unsigned                   connecting:1;    /* or shaking hands */
     unsigned                   sending:1;
     unsigned                   received:1;
@@ -69,13 +71,15 @@ struct ngx_mesh_client_s {
 };
 
 
-/* --- ngx_mesh_client_peer.c --- */
+/* --- ngx_mesh_client_resolve.c --- */
 
 /* ends in ngx_mesh_client_resolved(), perhaps before it returns */
 void ngx_mesh_client_resolve(ngx_mesh_client_t *cl);
 
-/* a thread may be at work, its result is not wanted any more */
+/* a thread may be at work for a client that goes */
 void ngx_mesh_client_forget(ngx_mesh_client_t *cl);
+
+/* --- ngx_mesh_client_peer.c --- */
 
 /* a peer that is gone without a word is noticed within half a minute */
 void ngx_mesh_client_keep_watch(ngx_connection_t *c);

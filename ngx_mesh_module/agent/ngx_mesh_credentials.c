@@ -457,6 +457,10 @@ ngx_mesh_credentials_answered(ngx_mesh_client_request_t *rq)
         (void) ngx_mesh_credentials_take_answer(chain, rq);
     }
 
+    if (rq->text.len) {
+        OPENSSL_cleanse(rq->text.data, rq->text.len);
+    }
+
     ngx_mesh_credentials_done(chain);
 }
 

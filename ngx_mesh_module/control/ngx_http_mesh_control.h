@@ -174,6 +174,7 @@ struct ngx_http_mesh_control_ctx_s {
     ngx_mesh_store_write_t            *write;   /* of ngx_mesh_view_write(), or
                                                    NULL: nothing to write */
     ngx_uint_t                         attempt; /* from 0 */
+    ngx_msec_t                         declined;    /* when the first was */
 
     const ngx_mesh_error_t            *error;
     ngx_str_t                          message;
@@ -279,6 +280,12 @@ void ngx_http_mesh_control_auth_open(ngx_cycle_t *cycle);
 void ngx_http_mesh_control_auth_close(void);
 ngx_int_t ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx);
 ngx_int_t ngx_http_mesh_control_auth_allow(ngx_http_mesh_control_ctx_t *ctx);
+
+/*
+ * What can be told before a large body is taken in: NGX_DECLINED with the error
+ * set if check() would refuse the request whatever its body is.
+ */
+ngx_int_t ngx_http_mesh_control_auth_early(ngx_http_mesh_control_ctx_t *ctx);
 
 /*
  * Whether who asked may still do so, for requests that are held for long:

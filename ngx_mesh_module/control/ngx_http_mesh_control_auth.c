@@ -22,6 +22,10 @@
 #define NGX_HTTP_MESH_CONTROL_AUTH_INTERVAL  500
 
 
+typedef ngx_int_t (*ngx_http_mesh_control_verify_pt)(ngx_pool_t *pool,
+    ngx_mesh_verify_t *v);
+
+
 static char *ngx_http_mesh_control_auth_warn(ngx_conf_t *cf,
     ngx_http_mesh_control_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_mesh_control_auth_exposed(ngx_conf_t *cf);
@@ -37,8 +41,11 @@ static ngx_int_t ngx_http_mesh_control_auth_local(
     ngx_http_mesh_control_ctx_t *ctx);
 static ngx_uint_t ngx_http_mesh_control_auth_loopback(
     struct sockaddr *sockaddr);
+static ngx_int_t ngx_http_mesh_control_auth_decide(
+    ngx_http_mesh_control_ctx_t *ctx, ngx_http_mesh_control_verify_pt verify);
 static ngx_int_t ngx_http_mesh_control_auth_verify(
-    ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_keys_t *keys);
+    ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_keys_t *keys,
+    ngx_http_mesh_control_verify_pt verify);
 static ngx_int_t ngx_http_mesh_control_auth_request(
     ngx_http_mesh_control_ctx_t *ctx, ngx_mesh_sigv4_request_t *rq);
 static ngx_int_t ngx_http_mesh_control_auth_hold(
@@ -94,6 +101,10 @@ ngx_http_mesh_control_auth_init(ngx_conf_t *cf,
                       "mesh_keys: %V (%V:%ui)", &error, &lcf->file, lcf->line);
         return NGX_CONF_ERROR;
     }
+
+    /* that of the temporary pool ends with the cycle before this one */
+
+    file->keys->pool->log = &cf->cycle->new_log;
 
     if (file->open_to_all) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
@@ -356,6 +367,21 @@ ngx_http_mesh_control_auth_follow(ngx_mesh_keys_file_t *file, ngx_log_t *log)
 ngx_int_t
 ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx)
 {
+    return ngx_http_mesh_control_auth_decide(ctx, ngx_mesh_verify);
+}
+
+
+ngx_int_t
+ngx_http_mesh_control_auth_early(ngx_http_mesh_control_ctx_t *ctx)
+{
+    return ngx_http_mesh_control_auth_decide(ctx, ngx_mesh_verify_early);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_control_auth_decide(ngx_http_mesh_control_ctx_t *ctx,
+    ngx_http_mesh_control_verify_pt verify)
+{
     ngx_mesh_keys_file_t  *file;
 
     ctx->key = NULL;
@@ -371,7 +397,7 @@ ngx_http_mesh_control_auth_check(ngx_http_mesh_control_ctx_t *ctx)
         return ngx_http_mesh_control_auth_local(ctx);
     }
 
-    return ngx_http_mesh_control_auth_verify(ctx, file->keys);
+    return ngx_http_mesh_control_auth_verify(ctx, file->keys, verify);
 }
 
 
@@ -437,7 +463,7 @@ ngx_http_mesh_control_auth_loopback(struct sockaddr *sockaddr)
 
 static ngx_int_t
 ngx_http_mesh_control_auth_verify(ngx_http_mesh_control_ctx_t *ctx,
-    ngx_mesh_keys_t *keys)
+    ngx_mesh_keys_t *keys, ngx_http_mesh_control_verify_pt verify)
 {
     ngx_int_t            rc;
     ngx_mesh_verify_t    v;
@@ -457,14 +483,15 @@ ngx_http_mesh_control_auth_verify(ngx_http_mesh_control_ctx_t *ctx,
     v.scopes = ctx->service->scopes;
     v.now = ngx_time();
 
-    rc = ngx_mesh_verify(r->pool, &v);
+    rc = verify(r->pool, &v);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "mesh canonical request: \"%V\", string to sign: \"%V\"",
                    &v.canonical, &v.string);
 
     if (rc == NGX_OK) {
-        return ngx_http_mesh_control_auth_hold(ctx, keys, v.key);
+        return v.key ? ngx_http_mesh_control_auth_hold(ctx, keys, v.key)
+                     : NGX_OK;
     }
 
     if (rc == NGX_DECLINED) {
@@ -686,21 +713,28 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
 {
     size_t                    len;
     u_char                   *p, *first;
-    ngx_str_t                *owner;
+    ngx_str_t                *owner, *s;
     ngx_uint_t                i;
-    ngx_http_mesh_segment_t  *s;
+    ngx_http_mesh_segment_t  *segment;
 
     if (ctx->route == NULL) {
         return NGX_DECLINED;
     }
 
     owner = ngx_http_mesh_control_input(ctx, "meshOwner");
-
-    len = sizeof("@") - 1 + owner->len;
+    len = 0;
 
     for (i = 0; i < ctx->route->nsegments; i++) {
-        len += ctx->segments[i].len + 1;
+        s = &ctx->segments[i];
+        len += s->len + 1;
+
+        if (owner->len == 0 && ngx_strlchr(s->data, s->data + s->len, '@')) {
+            /* not to be taken for the name and owner of another mesh */
+            owner = &ctx->account;
+        }
     }
+
+    len += sizeof("@") - 1 + owner->len;
 
     first = ngx_pnalloc(ctx->request->pool, len);
     if (first == NULL) {
@@ -710,21 +744,20 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
     p = first;
 
     for (i = 1; i < ctx->route->nsegments; i++) {
-        s = (ngx_http_mesh_segment_t *) &ctx->route->segments[i];
+        s = &ctx->segments[i];
+        segment = (ngx_http_mesh_segment_t *) &ctx->route->segments[i];
 
-        if (!s[0].member || s[-1].member) {
+        if (!segment[0].member || segment[-1].member) {
             continue;
         }
 
-        if (ngx_strlchr(ctx->segments[i].data,
-                        ctx->segments[i].data + ctx->segments[i].len, '/'))
-        {
+        if (ngx_strlchr(s->data, s->data + s->len, '/')) {
             return NGX_DECLINED;
         }
 
         if (p == first) {
-            p = ngx_http_mesh_control_auth_segment(p, &s[-1].text,
-                                                   &ctx->segments[i]);
+            p = ngx_http_mesh_control_auth_segment(p, &segment[-1].text, s);
+
             if (owner->len) {
                 *p++ = '@';
                 p = ngx_cpymem(p, owner->data, owner->len);
@@ -732,8 +765,7 @@ ngx_http_mesh_control_auth_resource(ngx_http_mesh_control_ctx_t *ctx,
 
         } else {
             *p++ = '/';
-            p = ngx_http_mesh_control_auth_segment(p, &s[-1].text,
-                                                   &ctx->segments[i]);
+            p = ngx_http_mesh_control_auth_segment(p, &segment[-1].text, s);
         }
     }
 

@@ -19,7 +19,7 @@
 #include "ngx_mesh_proxies.h"
 
 
-#define NGX_HTTP_MESH_CONTROL_ZONE  (8 * 1024 * 1024)
+#define NGX_HTTP_MESH_CONTROL_ZONE  (16 * 1024 * 1024)
 
 
 static ngx_int_t ngx_http_mesh_control_add_variables(ngx_conf_t *cf);

@@ -232,7 +232,11 @@ ngx_http_mesh_control_log(ngx_http_mesh_control_ctx_t *ctx)
         }
     }
 
-    level = (ctx->error->status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+    /* why a service is not available is told once, where it is known */
+
+    level = (ctx->error->status >= 500
+             && ctx->error->status != NGX_HTTP_SERVICE_UNAVAILABLE)
+            ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, ctx->request->connection->log, 0,
                   "control plane: %s, request %*s: %s: %*s",

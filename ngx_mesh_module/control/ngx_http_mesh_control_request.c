@@ -28,10 +28,14 @@
 
 #define NGX_HTTP_MESH_CONTROL_BODY  (1024 * 1024)
 
+/* of a body that is taken in before the signature is looked at */
+#define NGX_HTTP_MESH_CONTROL_SMALL  (16 * 1024)
+
 /* of a body that is not announced; doubled as it comes */
 #define NGX_HTTP_MESH_CONTROL_PART  4096
 
 
+static ngx_uint_t ngx_http_mesh_control_large(ngx_http_request_t *r);
 static ngx_http_mesh_control_ctx_t *ngx_http_mesh_control_create_ctx(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_control_refuse(
@@ -87,6 +91,18 @@ ngx_http_mesh_control_handler(ngx_http_request_t *r)
                                          NGX_HTTP_MESH_CONTROL_BODY);
     }
 
+    if (rc == NGX_OK && ngx_http_mesh_control_large(r)) {
+
+        /* strangers take no memory */
+
+        rc = ngx_http_mesh_control_auth_early(ctx);
+
+        if (rc != NGX_OK) {
+            r->expect_tested = 1;
+            r->keepalive = 0;
+        }
+    }
+
     if (rc != NGX_OK) {
         return ngx_http_mesh_control_refuse(ctx, rc);
     }
@@ -103,6 +119,21 @@ ngx_http_mesh_control_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/* a body that is large, or may become so */
+
+static ngx_uint_t
+ngx_http_mesh_control_large(ngx_http_request_t *r)
+{
+    if (r->headers_in.content_length_n >= 0) {
+        return r->headers_in.content_length_n > NGX_HTTP_MESH_CONTROL_SMALL;
+    }
+
+    return r->headers_in.chunked
+           || (r->http_version > NGX_HTTP_VERSION_11
+               && !(r->method & (NGX_HTTP_GET|NGX_HTTP_DELETE)));
 }
 
 

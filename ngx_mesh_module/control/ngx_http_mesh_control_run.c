@@ -21,11 +21,11 @@
 
 
 /*
- * Of one operation, when others write what it looks at.  One of those that are
- * at it always gets on, and quotas make all creates in a mesh look at the same:
- * it has to be more than the clients of a deployment.
+ * How long one operation is tried while others write what it looks at.  One of
+ * those that are at it always gets on, and quotas make all creates in a mesh
+ * look at the same: a count of attempts would bound how many clients there are.
  */
-#define NGX_HTTP_MESH_CONTROL_ATTEMPTS  100
+#define NGX_HTTP_MESH_CONTROL_PATIENCE_MS  10000
 
 /* far more than any operation needs: one a resource that it looks at */
 #define NGX_HTTP_MESH_CONTROL_ROUNDS  100000
@@ -211,7 +211,13 @@ ngx_http_mesh_control_written(ngx_http_mesh_control_ctx_t *ctx)
 
     case NGX_DECLINED:
 
-        if (++ctx->attempt == NGX_HTTP_MESH_CONTROL_ATTEMPTS) {
+        if (ctx->attempt++ == 0) {
+            ctx->declined = ngx_current_msec;
+        }
+
+        if (ngx_current_msec - ctx->declined
+            > NGX_HTTP_MESH_CONTROL_PATIENCE_MS)
+        {
             return ngx_http_mesh_control_error(ctx,
                                               &ngx_mesh_error_too_many_requests,
                                               "What the operation depends on "

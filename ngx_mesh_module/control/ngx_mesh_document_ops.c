@@ -18,6 +18,7 @@
 
 #include "ngx_http_mesh_control.h"
 #include "ngx_mesh_appmesh.h"
+#include "ngx_mesh_appmesh_shapes.h"
 #include "ngx_mesh_compat.h"
 #include "ngx_mesh_document_ops.h"
 #include "ngx_mesh_proxies.h"
@@ -74,7 +75,7 @@ static const ngx_mesh_op_t  ngx_mesh_document_ops[] = {
       NGX_HTTP_GET,
       "/mesh/v1/meshes/{meshName}/virtualNodes/{virtualNodeName}/document",
       { "meshOwner" },
-      NULL,
+      &ngx_mesh_shape_describe_virtual_node_input,
       NGX_MESH_MAY_PROXY,
       ngx_mesh_document_get,
       &ngx_mesh_document_node },
@@ -84,7 +85,7 @@ static const ngx_mesh_op_t  ngx_mesh_document_ops[] = {
       "/mesh/v1/meshes/{meshName}/virtualGateways/{virtualGatewayName}"
       "/document",
       { "meshOwner" },
-      NULL,
+      &ngx_mesh_shape_describe_virtual_gateway_input,
       NGX_MESH_MAY_PROXY,
       ngx_mesh_document_get,
       &ngx_mesh_document_gateway },
@@ -213,6 +214,12 @@ ngx_mesh_document_get(ngx_http_mesh_control_ctx_t *ctx)
 
     kind = *(const ngx_mesh_kind_e *) ctx->op->data;
     owner = ngx_http_mesh_control_input(ctx, "meshOwner");
+
+    if (owner->len && !ngx_mesh_id_is_account(owner)) {
+        return ngx_http_mesh_control_error(ctx, &ngx_mesh_error_bad_request,
+                                           "\"meshOwner\" is not the 12 "
+                                           "digits of an account");
+    }
 
     doc->control = ctx;
     doc->id.kind = &ngx_mesh_kinds[kind];
@@ -472,10 +479,36 @@ ngx_mesh_document_release(void *data)
 }
 
 
+/* the key of who asked may be gone by now */
+
 static void
 ngx_mesh_document_answer(ngx_mesh_watch_request_t *request)
 {
-    ngx_mesh_document_send(request->data);
+    ngx_int_t                     rc;
+    ngx_mesh_document_ctx_t      *doc;
+    ngx_http_mesh_control_ctx_t  *ctx;
+
+    doc = request->data;
+    ctx = doc->control;
+
+    rc = ngx_http_mesh_control_auth_again(ctx);
+
+    if (rc == NGX_OK) {
+        ngx_mesh_document_send(doc);
+        return;
+    }
+
+    ngx_mesh_document_leave(doc);
+
+    if (request->result == NGX_MESH_WATCH_DOCUMENT) {
+        ngx_mesh_scope_release(request->text);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_mesh_control_store_error(ctx, NGX_MESH_STORE_FAILED);
+    }
+
+    ngx_http_mesh_control_send_error(ctx);
 }
 
 

@@ -452,8 +452,11 @@ ngx_mesh_keys_split(ngx_str_t *text, u_char *buf,
         slash = last;
     }
 
-    at = ngx_strlchr(p, slash, '@');
-    if (at == NULL) {
+    /* the last one, since names may have it in them */
+
+    for (at = slash - 1; at >= p && *at != '@'; at--) { /* void */ }
+
+    if (at < p) {
         return NGX_OK;
     }
 
@@ -688,6 +691,7 @@ ngx_mesh_keys_load(ngx_pool_t *pool, ngx_mesh_keys_file_t *file,
 {
     ngx_fd_t         fd;
     ngx_int_t        rc;
+    ngx_err_t        err;
     ngx_file_info_t  fi;
 
     if (ngx_file_info(file->path.data, &fi) != NGX_FILE_ERROR
@@ -702,10 +706,14 @@ ngx_mesh_keys_load(ngx_pool_t *pool, ngx_mesh_keys_file_t *file,
                        NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
+        err = ngx_errno;
         file->young = 1;
+
         return ngx_mesh_keys_fail(pool, error, ngx_open_file_n
-                                  " \"%V\" failed (%d: %s)", &file->path,
-                                  ngx_errno, strerror(ngx_errno));
+                                  " \"%V\" failed (%d: %s)%s", &file->path,
+                                  err, strerror(err), (err == NGX_EACCES)
+                                  ? ", the user of the workers has to be able "
+                                    "to read it" : "");
     }
 
     rc = ngx_mesh_keys_load_fd(pool, file, fd, text, error);

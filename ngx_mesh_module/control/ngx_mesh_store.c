@@ -217,6 +217,10 @@ ngx_mesh_store_init_shared(ngx_shm_zone_t *zone, ngx_mesh_store_t *old)
 
     store->shared = shpool->data;
 
+    if (!zone->shm.exists) {
+        ngx_mesh_store_turn_init(&store->shared->turn, zone->shm.log);
+    }
+
     return NGX_OK;
 }
 

@@ -21,6 +21,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_store_turn.h"
+
 
 typedef struct ngx_mesh_store_s           ngx_mesh_store_t;
 typedef struct ngx_mesh_store_snapshot_s  ngx_mesh_store_snapshot_t;
@@ -181,12 +183,14 @@ typedef struct {
 } ngx_mesh_store_engine_t;
 
 
-/* what the workers of one nginx share about a store, changed by atomics */
+/* what the workers of one nginx share about a store; but for the turns it is
+   changed by atomics */
 
 typedef struct {
     ngx_atomic_t                 revision;      /* newest known committed */
     ngx_atomic_t                 read_error;    /* ngx_mesh_store_error_e: */
     ngx_atomic_t                 write_error;   /* those that were logged */
+    ngx_mesh_store_turn_t        turn;          /* of writers */
 } ngx_mesh_store_shared_t;
 
 

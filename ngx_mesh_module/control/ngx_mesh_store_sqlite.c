@@ -32,6 +32,7 @@
 typedef struct {
     ngx_mesh_store_sqlite_t     *ss;
     ngx_mesh_store_write_t      *write;
+    ngx_msec_t                   wait;      /* for the lock of the file */
     ngx_uint_t                   due;       /* a checkpoint */
     u_char                       message[NGX_MESH_SQLITE_MESSAGE_LEN];
 } ngx_mesh_store_sqlite_job_t;
@@ -144,6 +145,7 @@ static ngx_int_t
 ngx_mesh_store_sqlite_prepare(ngx_cycle_t *cycle, ngx_mesh_store_t *store)
 {
     ngx_core_conf_t            *ccf;
+    ngx_atomic_uint_t           old;
     ngx_mesh_store_sqlite_t    *ss;
     ngx_mesh_sqlite_prepare_t   pr;
 
@@ -158,13 +160,17 @@ ngx_mesh_store_sqlite_prepare(ngx_cycle_t *cycle, ngx_mesh_store_t *store)
     pr.group = ccf->group;
     pr.check = NGX_MESH_STORE_SQLITE_CHECK;
 
+    old = store->shared->revision;
+
     if (ngx_mesh_sqlite_prepare(&pr) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    /* also back, when the file was replaced by another */
+    /* also back, when the file was replaced by another; but not behind what
+       workers have committed meanwhile */
 
-    store->shared->revision = (ngx_atomic_uint_t) pr.revision;
+    (void) ngx_atomic_cmp_set(&store->shared->revision, old,
+                              (ngx_atomic_uint_t) pr.revision);
 
     return NGX_OK;
 }
@@ -549,11 +555,14 @@ ngx_mesh_store_sqlite_work(void *data, ngx_log_t *log)
 {
     ngx_mesh_store_sqlite_job_t *job = data;
 
+    ngx_uint_t                ours;
     ngx_mesh_store_write_t   *write;
+    ngx_mesh_store_turn_t    *turn;
     ngx_mesh_store_sqlite_t  *ss;
 
     ss = job->ss;
     write = job->write;
+    turn = &ss->store->shared->turn;
 
 #if (NGX_THREADS)
 
@@ -563,7 +572,17 @@ ngx_mesh_store_sqlite_work(void *data, ngx_log_t *log)
 
 #endif
 
+    ours = ngx_mesh_store_turn_take(turn, NGX_MESH_SQLITE_WRITE_WAIT);
+
+    /* who has waited in vain for a turn has waited for the lock as well */
+
+    job->wait = (ours || !turn->ready) ? NGX_MESH_SQLITE_WRITE_WAIT : 0;
+
     ngx_mesh_store_sqlite_work_locked(job);
+
+    if (ours) {
+        ngx_mesh_store_turn_leave(turn);
+    }
 
 #if (NGX_THREADS)
 
@@ -597,7 +616,9 @@ ngx_mesh_store_sqlite_work_locked(ngx_mesh_store_sqlite_job_t *job)
         write->error = db->error;
 
     } else {
+        db->wait = job->wait;
         ngx_mesh_sqlite_write(db, write);
+        db->wait = NGX_MESH_SQLITE_WRITE_WAIT;
     }
 
     job->due = db->due;

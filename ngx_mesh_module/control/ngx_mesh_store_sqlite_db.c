@@ -250,7 +250,8 @@ ngx_mesh_sqlite_error(ngx_mesh_sqlite_t *db)
             return NGX_MESH_STORE_FULL;
         }
 
-        if (err == EROFS) {
+        if (err == EROFS || err == NGX_ENOENT || err == NGX_EACCES) {
+            /* ENOENT: the file was moved */
             return NGX_MESH_STORE_READ_ONLY;
         }
 

@@ -22,6 +22,10 @@
 #define NGX_MESH_VERIFY_ALGORITHM  "AWS4-HMAC-SHA256"
 
 
+static ngx_int_t ngx_mesh_verify_run(ngx_pool_t *pool, ngx_mesh_verify_t *v,
+    ngx_uint_t n);
+static ngx_int_t ngx_mesh_verify_unrecognized(ngx_pool_t *pool,
+    ngx_mesh_verify_t *v);
 static ngx_int_t ngx_mesh_verify_form(ngx_pool_t *pool, ngx_mesh_verify_t *v);
 static ngx_int_t ngx_mesh_verify_header_form(ngx_pool_t *pool,
     ngx_mesh_verify_t *v, ngx_str_t *authorization);
@@ -75,27 +79,57 @@ const ngx_mesh_error_t  ngx_mesh_error_access_denied = {
 };
 
 
+/* the first ones look neither at the body nor at a secret */
+
+static ngx_int_t  (*ngx_mesh_verify_steps[])(ngx_pool_t *pool,
+    ngx_mesh_verify_t *v) =
+{
+    ngx_mesh_verify_form,
+    ngx_mesh_verify_scope,
+    ngx_mesh_verify_time,
+    ngx_mesh_verify_headers,
+    ngx_mesh_verify_payload,
+    ngx_mesh_verify_signature
+};
+
+#define NGX_MESH_VERIFY_EARLY  4
+#define NGX_MESH_VERIFY_ALL    6
+
+
 ngx_int_t
 ngx_mesh_verify(ngx_pool_t *pool, ngx_mesh_verify_t *v)
 {
+    return ngx_mesh_verify_run(pool, v, NGX_MESH_VERIFY_ALL);
+}
+
+
+ngx_int_t
+ngx_mesh_verify_early(ngx_pool_t *pool, ngx_mesh_verify_t *v)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_mesh_verify_run(pool, v, NGX_MESH_VERIFY_EARLY);
+
+    if (rc == NGX_OK && ngx_mesh_keys_find(v->keys, &v->access_key) == NULL) {
+        return ngx_mesh_verify_unrecognized(pool, v);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_mesh_verify_run(ngx_pool_t *pool, ngx_mesh_verify_t *v, ngx_uint_t n)
+{
     ngx_int_t   rc;
     ngx_uint_t  i;
-
-    static ngx_int_t  (*steps[])(ngx_pool_t *pool, ngx_mesh_verify_t *v) = {
-        ngx_mesh_verify_form,
-        ngx_mesh_verify_scope,
-        ngx_mesh_verify_time,
-        ngx_mesh_verify_headers,
-        ngx_mesh_verify_payload,
-        ngx_mesh_verify_signature
-    };
 
     ngx_str_null(&v->canonical);
     ngx_str_null(&v->string);
     v->key = NULL;
 
-    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        rc = steps[i](pool, v);
+    for (i = 0; i < n; i++) {
+        rc = ngx_mesh_verify_steps[i](pool, v);
 
         if (rc != NGX_OK) {
             return rc;
@@ -103,6 +137,16 @@ ngx_mesh_verify(ngx_pool_t *pool, ngx_mesh_verify_t *v)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mesh_verify_unrecognized(ngx_pool_t *pool, ngx_mesh_verify_t *v)
+{
+    return ngx_mesh_verify_decline(pool, v,
+                                   &ngx_mesh_error_unrecognized_client,
+                                   "The security token included in the "
+                                   "request is invalid.");
 }
 
 
@@ -265,10 +309,7 @@ ngx_mesh_verify_date(ngx_pool_t *pool, ngx_mesh_verify_t *v)
     if (ngx_mesh_verify_header(v, "x-amz-security-token", &v->token)
         == NGX_BUSY)
     {
-        return ngx_mesh_verify_decline(pool, v,
-                                       &ngx_mesh_error_unrecognized_client,
-                                       "The security token included in the "
-                                       "request is invalid.");
+        return ngx_mesh_verify_unrecognized(pool, v);
     }
 
     rc = ngx_mesh_verify_header(v, "x-amz-date", &v->scope.date);
@@ -764,10 +805,7 @@ ngx_mesh_verify_signature(ngx_pool_t *pool, ngx_mesh_verify_t *v)
     }
 
     if (found == NULL || !ngx_mesh_verify_same(&key->token, &v->token)) {
-        return ngx_mesh_verify_decline(pool, v,
-                                       &ngx_mesh_error_unrecognized_client,
-                                       "The security token included in the "
-                                       "request is invalid.");
+        return ngx_mesh_verify_unrecognized(pool, v);
     }
 
     v->key = found;

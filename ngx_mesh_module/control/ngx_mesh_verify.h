@@ -77,5 +77,11 @@ typedef struct {
  */
 ngx_int_t ngx_mesh_verify(ngx_pool_t *pool, ngx_mesh_verify_t *v);
 
+/*
+ * The same as far as it goes without the body and without work: form, scope,
+ * time, signed headers, and that there is such a key.  NGX_OK promises nothing.
+ */
+ngx_int_t ngx_mesh_verify_early(ngx_pool_t *pool, ngx_mesh_verify_t *v);
+
 
 #endif /* _NGX_MESH_VERIFY_H_INCLUDED_ */

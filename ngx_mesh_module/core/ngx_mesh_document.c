@@ -872,7 +872,7 @@ ngx_mesh_loader_free(ngx_mesh_loader_t *ld)
 }
 
 
-/* only the first one is kept, and ends the walk */
+/* only the first one, in one line, is kept, and ends the walk */
 
 static ngx_int_t
 ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
@@ -880,7 +880,7 @@ ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
 {
     ngx_mesh_loader_t *ld = data;
 
-    u_char     *p;
+    u_char     *p, *last;
     ngx_str_t   path;
 
     if (ld->error.len) {
@@ -904,9 +904,15 @@ ngx_mesh_loader_violation(void *data, ngx_mesh_json_t *value,
         *p++ = ' ';
     }
 
-    p = ngx_cpymem(p, reason->data, reason->len);
+    last = ngx_cpymem(p, reason->data, reason->len);
 
-    ld->error.len = p - ld->error.data;
+    ld->error.len = last - ld->error.data;
+
+    for ( /* void */ ; p < last; p++) {
+        if (*p < ' ' || *p == 0x7f) {
+            *p = '?';
+        }
+    }
 
     ngx_mesh_loader_set_source(ld, value);
 

@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -21,8 +22,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
 from mesh_control import ControlPlane, uri  # noqa: E402
-from mesh_test import (Backend, Sidecar, directory, free_port,  # noqa: E402
-                       reply, tap, wait)
+from mesh_test import (Backend, Sidecar, SLOW, directory,  # noqa: E402
+                       free_port, reply, tap, wait)
 
 ACCOUNT = '111122223333'
 REGION = 'us-west-2'
@@ -287,6 +288,43 @@ def tampering():
            'no secret is in the log')
 
 
+def strangers():
+    """Who is nobody is told so before a large body is taken in."""
+
+    cp = control().start()
+
+    def start(headers, wait):
+        s = socket.create_connection(('127.0.0.1', cp.port), 20 * SLOW)
+        lines = ['PUT %s HTTP/1.1' % uri('meshes'),
+                 'Host: 127.0.0.1:%d' % cp.port, 'Content-Length: 500000']
+        lines += ['%s: %s' % h for h in headers.items()]
+        s.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode())
+        s.settimeout(wait)
+        try:
+            with s:
+                return s.recv(4096).decode().split('\r\n')
+        except socket.timeout:
+            return []
+
+    def known(key):
+        h = Signer(cp, key).headers('PUT', uri('meshes'), b'x' * 500000)
+        return {n: v for n, v in h.items() if n.lower() != 'host'}
+
+    for headers, name, error in (
+            ({}, 'nobody', 'MissingAuthenticationTokenException'),
+            ({'Authorization': 'AWS4-HMAC-SHA256 x'}, 'a bad signature',
+             'IncompleteSignatureException'),
+            (known('NOBODY'), 'an unknown key',
+             'UnrecognizedClientException')):
+        answer = start(headers, 20 * SLOW)
+        tap.ok(answer and ' 403 ' in answer[0]
+               and 'x-amzn-ErrorType: ' + error in answer,
+               name + ' is refused before the body', answer)
+
+    tap.same(start(known('AKIAADMIN'), 1), [],
+             'the body of one who is known is waited for')
+
+
 def document(kind, name, mesh='m'):
     return '/mesh/v1/meshes/%s/%s/%s/document' % (mesh, kind, name)
 
@@ -330,7 +368,6 @@ def permissions():
             ('virtualNodes', 'a', '?meshOwner=' + ACCOUNT, True),
             ('virtualNodes', 'a', '?meshOwner=222222222222', False),
             ('virtualNodes', 'b', '', False),
-            ('virtualNodes', 'a%2Fb', '', False),
             ('virtualGateways', 'g-1', '', True),
             ('virtualGateways', 'a', '', False)):
         target = document(kind, name) + more
@@ -339,6 +376,26 @@ def permissions():
             accepted(answer, 'AKIAPROXY: ' + target)
         else:
             refused(answer, DENIED, 'User: ', 'not AKIAPROXY: ' + target)
+
+    answer = keys['AKIAPROXY'].call('GET', document('virtualNodes', 'a%2Fb'))
+    tap.same((answer.status, answer.error), (400, 'BadRequestException'),
+             'a name with a slash is none')
+
+    # a mesh whose name looks like that of "m" with its owner is another one
+
+    twin = 'm@' + ACCOUNT
+    admin.call('PUT', uri('meshes'), json.dumps({'meshName': twin}).encode())
+
+    for more in ('', '?meshOwner=' + ACCOUNT):
+        target = document('virtualNodes', 'a', 'm%40' + ACCOUNT) + more
+        refused(keys['AKIAPROXY'].call('GET', target), DENIED, 'User: ',
+                'not AKIAPROXY: ' + target)
+
+    for owner in ('1', '%2F', ACCOUNT + '%2FvirtualNode%2Fa', 'abcdefabcdef'):
+        target = document('virtualNodes', 'a') + '?meshOwner=' + owner
+        answer = keys['AKIAREAD'].call('GET', target)
+        tap.same((answer.status, answer.error), (400, 'BadRequestException'),
+                 'no account: ' + target)
 
     for key in ('AKIAADMIN', 'AKIAREAD'):
         accepted(keys[key].call('GET', document('virtualNodes', 'b')),
@@ -396,6 +453,58 @@ def reload_keys():
     replace(cp, KEYS)
     tap.ok(cp.reload(), 'nginx reloads')
     tap.ok(everywhere(s, 200), 'with the keys')
+    tap.same(cp.bad(), [], 'nothing bad in the log')
+    tap.ok(cp.stop(), 'it ends')
+
+
+def held():
+    """A key that goes while its request is held gets no document."""
+    cp = control(workers=1).start()
+    admin = Signer(cp)
+    target = document('virtualNodes', 'a')
+    nodes = uri('meshes', 'm', 'virtualNodes')
+
+    def spec(port):
+        return {'listeners': [{'portMapping': {'port': port,
+                                               'protocol': 'http'}}],
+                'serviceDiscovery': {'dns': {'hostname': 'a.local'}}}
+
+    admin.call('PUT', uri('meshes'), b'{"meshName": "m"}')
+    admin.call('PUT', nodes, json.dumps({'virtualNodeName': 'a',
+                                         'spec': spec(1)}).encode())
+    etag = admin.call('GET', target).headers['ETag']
+    answers = {}
+
+    def ask(key):
+        more = {'if-none-match': etag, 'prefer': 'wait=60',
+                'mesh-proxy-id': key}
+        answers[key] = Signer(cp, key).call('GET', target, more=more)
+
+    threads = [threading.Thread(target=ask, args=(key,))
+               for key in ('AKIAPROXY', 'AKIAREAD')]
+    for thread in threads:
+        thread.start()
+
+    def waiting():
+        body = admin.call('GET', '/mesh/v1/meshes/m/proxies').body
+        return sum(p['waiting'] for p in body['proxies'])
+
+    tap.ok(wait(lambda: waiting() == 2), 'two requests are held')
+    replace(cp, KEYS.replace('AKIAPROXY', 'AKIANEW'))
+    tap.ok(wait(lambda: Signer(cp, 'AKIAPROXY').call('GET', target).status
+                == 403), 'a key is taken away')
+    tap.same(waiting(), 2, 'its request is still held')
+
+    answer = admin.call('PUT', nodes + '/a',
+                        json.dumps({'spec': spec(2)}).encode())
+    tap.same(answer.status, 200, 'the node is changed')
+    for thread in threads:
+        thread.join(20)
+    refused(answers['AKIAPROXY'], *UNKNOWN, 'without a key, no document')
+    tap.ok(answers['AKIAREAD'].status == 200
+           and answers['AKIAREAD'].headers['ETag'] != etag,
+           'who still has one gets it', answers['AKIAREAD'])
+    tap.same(waiting(), 0, 'nobody waits any more')
     tap.same(cp.bad(), [], 'nothing bad in the log')
     tap.ok(cp.stop(), 'it ends')
 
@@ -603,5 +712,5 @@ def proxies():
 if not os.environ.get('MESH_CONTROL_MODULE'):
     tap.skip_all('there is no control plane in this build')
 
-tap.run(signatures, tampering, permissions, reload_keys, configuration,
-        own_machine, botocore, http2, proxies)
+tap.run(signatures, tampering, strangers, permissions, reload_keys, held,
+        configuration, own_machine, botocore, http2, proxies)

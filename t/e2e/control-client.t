@@ -172,8 +172,9 @@ def hurry():
     side = sidecar(fake).start()
     wait(lambda: n[0] > 25)
     start = fake.count()
-    time.sleep(2)
-    tap.ok(fake.count() - start < 20, 'no tight loop', fake.count() - start)
+    time.sleep(3)
+    # five a second; a machine that stalls begins with another twenty
+    tap.ok(fake.count() - start < 60, 'no tight loop', fake.count() - start)
     side.stop()
 
 
@@ -407,7 +408,7 @@ def older():
            'an older revision is an error', error(side))
     tap.same(side.get().text, 'a', 'it is not applied')
     count = settled(fake.count, 0.6)
-    tap.ok(settled(fake.count, 1) - count < 12, 'it does not spin')
+    tap.ok(settled(fake.count, 1) - count < 12 * SLOW, 'it does not spin')
 
     fake.put(document(3, {'b': [b.port]}), revision=8)
     tap.ok(side.at('3'), 'a newer one is')
@@ -469,6 +470,11 @@ def down():
              'which is asked for by its ETag')
     fake.put(document(2, {'b': [b.port]}))
     tap.ok(side.at('2'), 'and goes on')
+    tap.ok(side.stop(), 'it ends well')
+
+    side.start()
+    tap.ok(wait(lambda: side.info()['config']['source'] == 'control-plane'),
+           'a start from the disk does not wait for a change to be confirmed')
     tap.ok(side.stop(), 'it ends well')
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
@@ -532,6 +538,8 @@ def tls():
             ('another name', ca.context('e', 'DNS:other.test'), named,
              'certificate is not for "control.test"'),
             ('another address', ca.context('f', 'IP:127.0.0.2'), trusted,
+             'certificate is not for "127.0.0.1"'),
+            ('an address as a name', ca.context('h', 'DNS:127.0.0.1'), trusted,
              'certificate is not for "127.0.0.1"'),
             ('an expired one', ca.context('g', good, expired=True), trusted,
              'certificate has expired')):

@@ -224,7 +224,8 @@ closed() {  # closed OPTION GOOD
     ok $? "no way into the configuration through --$option"
 }
 
-for option in resource control-plane control-plane-ca interval egress ingress \
+for option in resource control-plane control-plane-ca region interval egress \
+              ingress \
               egress-http2 ingress-http2 admin app-address lb-policy state \
               run-dir workers connections drain log-level access-log user
 do
@@ -232,6 +233,7 @@ do
     case $option in
         resource) good=mesh/m/virtualNode/n ;;
         control-plane) good=file:/x ;;
+        region) good=us-east-1 ;;
         interval) good=1s ;;
         egress|ingress|*http2|admin) good=127.0.0.1:80 ;;
         app-address) good=127.0.0.1 ;;
@@ -309,6 +311,9 @@ has 'MESH_WORKERS' 'worker_processes 2;'
 
 mesh "${base[@]}" --listen 9999
 has 'a port alone is one of loopback' 'listen 127\.0\.0\.1:9999 backlog=4096;'
+
+mesh "${base[@]}" --quotas appmesh,routes=100
+has 'quotas of App Mesh but for some' 'mesh_quotas appmesh routes=100;'
 
 for listen in 127.0.0.2:80 '[::1]:80' unix:/s 80; do
     mesh "${base[@]}" --listen "$listen"
@@ -388,6 +393,38 @@ start=(sidecar --resource mesh/ordering/virtualNode/order
 util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err"
 ok $? '--test'
 
+# a program that tells what the launcher leaves to nginx
+# shellcheck disable=SC2016
+printf '#!/bin/sh\n%s\n%s\n' \
+    '[ "$1" != -v ] || { echo "nginx version: nginx/1.22.1" >&2; exit; }' \
+    'echo "region=$AWS_REGION" >> /dev/stdout; echo error >&2' > "$dir/nginx"
+chmod 755 "$dir/nginx"
+
+region() {          # region WANTED NAME VARIABLE=VALUE... --OPTION...
+    local wanted=$1 name=$2
+    shift 2
+    env -u AWS_REGION -u AWS_DEFAULT_REGION NGINX="$dir/nginx" \
+        MESH_MODULE="$module" "$@" > "$dir/out" 2> "$dir/err"
+    grep -qx "region=$wanted" "$dir/out"
+    ok $? "$name"
+}
+
+arn=arn:aws:appmesh:eu-west-3:111122223333:mesh/ordering/virtualNode/order
+region '' 'no region' util/mesh "${start[@]}"
+region eu-west-3 'the region of an ARN' util/mesh "${start[@]}" --resource $arn
+region us-west-1 'AWS_DEFAULT_REGION before the ARN' \
+    AWS_DEFAULT_REGION=us-west-1 util/mesh "${start[@]}" --resource $arn
+region us-east-2 '--region before all' \
+    AWS_REGION=us-west-1 util/mesh "${start[@]}" --resource $arn \
+    --region us-east-2
+
+# nginx appends to a file that it opens as /dev/stdout; so must stderr
+echo before > "$dir/both"
+NGINX=$dir/nginx MESH_MODULE=$module util/mesh "${start[@]}" \
+    > "$dir/both" 2>&1
+[ "$(sort "$dir/both")" = "$(printf 'error\nregion=%s' "${AWS_REGION:-}")" ]
+ok $? 'two logs in one file'
+
 nginx=${NGINX:-$(PATH=$PATH:/usr/sbin command -v nginx)}
 NGINX=$nginx util/mesh "${start[@]}" --test > "$dir/out" 2> "$dir/err"
 ! grep -q 'inherited sockets' "$dir/err"
@@ -408,6 +445,12 @@ ok $? '/ready'
 
 [ "$(cat "$run/nginx.pid" 2>/dev/null)" = "$pid" ]
 ok $? 'the launcher became nginx'
+
+rendered=$(stat -c %i%y "$run/nginx.conf")
+util/mesh "${start[@]}" --workers 2 > "$dir/out" 2> "$dir/second"
+[ $? = 2 ] && grep -q "process $pid runs in $run" "$dir/second" \
+    && [ "$(stat -c %i%y "$run/nginx.conf")" = "$rendered" ]
+ok $? 'a second one does not start in its place'
 
 get admin /server_info > /dev/null
 grep -q '"state": *"LIVE"' "$dir/out"

@@ -354,6 +354,22 @@ def proxies():
     finish(m)
 
 
+def refused():
+    """Names that cannot be are told so, as everywhere in the API."""
+    m = Mesh()
+    for target, member in (('a%2Fb/virtualNodes/a', 'meshName'),
+                           ('m/virtualNodes/a%2Fb', 'virtualNodeName'),
+                           ('m/virtualGateways/a%01', 'virtualGatewayName'),
+                           ('m/virtualNodes/' + 'x' * 256, 'virtualNodeName'),
+                           ('m/virtualNodes/a', 'meshOwner')):
+        answer = m.cp.get('/mesh/v1/meshes/%s/document%s' % (
+            target, '?meshOwner=1%2F2' * (member == 'meshOwner')))
+        tap.ok(answer.error == 'BadRequestException'
+               and "at '%s'" % member in answer.message,
+               'refused: %.30s' % target, answer)
+    finish(m)
+
+
 def gone():
     """Clients that go away are noticed."""
     m = Mesh(workers=1)
@@ -489,5 +505,5 @@ def many():
     finish(m)
 
 
-tap.run(content, loadable, wakes, sleeps, longest, proxies, gone, deaf, streams,
-        killed, reload, many)
+tap.run(content, loadable, wakes, sleeps, longest, proxies, refused, gone,
+        deaf, streams, killed, reload, many)

@@ -140,12 +140,13 @@ class Server:
     """answer(call) is run for each stream when its headers are there; the call
     can receive(), respond(), send() and end()."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, host='127.0.0.1', port=0):
         self.answer = answer
         self.connections = 0
         self.calls = []
         self.socket = socket.socket()
-        self.socket.bind(('127.0.0.1', 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((host, port))
         self.socket.listen(64)
         self.port = self.socket.getsockname()[1]
         at_end(self.close)

@@ -98,6 +98,10 @@ static mesh_unit_answer_t  mesh_unit_answers[] = {
     { "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", NULL, "invalid header", 0, 0, 0 },
     { "HTTP/1.1 200 OK\r\nAb\r\n\r\n", NULL, "invalid header", 0, 0, 0 },
     { "HTTP/1.1 200 OK\r\n: b\r\n\r\n", NULL, "invalid header", 0, 0, 0 },
+    { "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", NULL, "invalid header", 0, 0,
+      0 },
+    { "HTTP/1.1 200 OK\r\nETag: \"\x1b[2J\"\r\n\r\n", NULL,
+      "invalid header", 0, 0, 0 },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", NULL,
       "invalid chunk", 0, 0, 0 },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", NULL,
@@ -146,6 +150,7 @@ static void
 mesh_unit_client_answers(ngx_mesh_unit_t *u)
 {
     size_t               step;
+    u_char               got[NGX_MESH_DIGEST_LEN], want[NGX_MESH_DIGEST_LEN];
     ngx_int_t            rc;
     ngx_uint_t           i, good;
     ngx_mesh_answer_t   *an;
@@ -174,7 +179,10 @@ mesh_unit_client_answers(ngx_mesh_unit_t *u)
                          && an->text.len == ngx_strlen(t->body)
                          && ngx_memcmp(an->text.data, t->body, an->text.len)
                             == 0
-                         && (an->close == t->close || step == 1));
+                         && (an->close == t->close || step == 1)
+                         && ngx_mesh_digest(&an->text, 1, want) == NGX_OK
+                         && ngx_mesh_answer_digest(an, got) == NGX_OK
+                         && ngx_memcmp(got, want, NGX_MESH_DIGEST_LEN) == 0);
             }
 
             ngx_mesh_answer_free(an);

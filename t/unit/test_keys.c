@@ -177,6 +177,7 @@ mesh_unit_keys_proxy(ngx_mesh_unit_t *u)
         { "ONE", "mesh/a/virtualNode/b", 1 },
         { "ONE", "mesh/a@111122223333/virtualNode/b", 1 },
         { "ONE", "mesh/a@444444444444/virtualNode/b", 0 },
+        { "ONE", "mesh/a@111122223333@111122223333/virtualNode/b", 0 },
         { "ONE", "arn:aws:appmesh:us-west-2:111122223333:mesh/a/virtualNode/b",
           1 },
         { "ONE", "mesh/a/virtualNode/bb", 0 },
@@ -197,6 +198,7 @@ mesh_unit_keys_proxy(ngx_mesh_unit_t *u)
         { "ALL", "mesh/a@444444444444/virtualNode/b", 0 },
         { "OWNERS", "mesh/a@444444444444/virtualNode/b", 1 },
         { "OWNERS", "mesh/a/virtualNode/b", 1 },
+        { "OWNERS", "mesh/a@b@444444444444/virtualNode/b", 1 },
         { "READ", "mesh/a/virtualNode/b", 0 },
         { NULL, NULL, 0 }
     };

@@ -15,7 +15,7 @@
 #                             [MESH_REGION, AWS_REGION, AWS_DEFAULT_REGION]
 #   --account NUMBER          of callers whose key has none, 12 digits
 #                             [MESH_ACCOUNT]
-#   --quotas LIMITS           appmesh: those of App Mesh; or NAME=NUMBER, several
+#   --quotas LIMITS           appmesh (those of App Mesh), NAME=NUMBER, several
 #                             with commas between them; default off
 #                             [MESH_QUOTAS]
 #   --max-wait TIME           a proxy's longest wait for a change, default 5m
@@ -34,7 +34,8 @@
 #                             [MESH_DRAIN]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL]
-#   --access-log FILE         default /dev/stdout, "off" for none
+#   --access-log FILE         default /dev/stdout if it can be opened (a socket,
+#                             as of systemd's journal, cannot), "off" for none
 #                             [MESH_ACCESS_LOG]
 
 # Read by util/mesh, whose variables and functions it uses.
@@ -109,8 +110,8 @@ take_quotas() {
     value=${option[quotas]}
     [ "$value" != off ] || value=
     [ -z "$value" ] || check "${from[quotas]}" "$value" \
-        'appmesh|[A-Za-z_]+=[0-9]{1,9}(,[A-Za-z_]+=[0-9]{1,9})*' \
-        "appmesh, off or NAME=NUMBER,..."
+        '(appmesh|[a-z_]+=[0-9]{1,9})(,[a-z_]+=[0-9]{1,9})*' \
+        "off, or appmesh or NAME=NUMBER with commas between them"
     set_value quotas "${value//,/ }"
 }
 

@@ -9,6 +9,8 @@
 #                             file:/path/mesh.json [MESH_CONTROL_PLANE]
 #   --control-plane-ca FILE   certificates that the control plane's is verified
 #                             by, default the system's [MESH_CONTROL_PLANE_CA]
+#   --region NAME             of signed requests, default that of the ARN
+#                             [AWS_REGION, AWS_DEFAULT_REGION]
 #   --interval TIME           how often to look for a new document at least
 #                             [MESH_INTERVAL]
 #   --egress ADDR             where the application sends its requests, default
@@ -36,7 +38,8 @@
 #                             [MESH_DRAIN, LISTENER_DRAIN_WAIT_TIME_S]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL, ENVOY_LOG_LEVEL]
-#   --access-log FILE         default /dev/stdout, "off" for none
+#   --access-log FILE         default /dev/stdout if it can be opened (a socket,
+#                             as of systemd's journal, cannot), "off" for none
 #                             [MESH_ACCESS_LOG]
 #
 # A control plane that wants signed requests gets them if there are credentials
@@ -49,7 +52,7 @@
 template=sidecar.conf
 files=(mesh_params)
 
-valued=" resource control-plane control-plane-ca interval egress ingress
+valued=" resource control-plane control-plane-ca region interval egress ingress
     egress-http2 ingress-http2 admin app-address lb-policy state run-dir workers
     connections drain log-level access-log user "
 
@@ -84,6 +87,22 @@ take_resource() {
     set_value resource "virtualNode/${values[node]}"
     [[ ${option[resource]} != arn:* ]] \
         || set_value resource "${option[resource]}"
+}
+
+# The agent finds it where AWS's SDKs would, beside the credentials.
+
+take_region() {
+    local value=""
+
+    [[ ${option[resource]} != arn:* ]] \
+        || value=$(cut -d: -f4 <<< "${option[resource]}")
+    take region "$value" AWS_REGION AWS_DEFAULT_REGION
+    value=${option[region]}
+    if [ -n "$value" ]; then
+        check "${from[region]}" "$value" '[a-z0-9][a-z0-9-]{0,62}' \
+            "a region like us-east-1"
+        export AWS_REGION=$value
+    fi
 }
 
 take_control_plane() {
@@ -167,6 +186,7 @@ take_lb_policy() {
 
 take_role() {
     take_resource
+    take_region
     take_control_plane
     take_addresses
     take_lb_policy
