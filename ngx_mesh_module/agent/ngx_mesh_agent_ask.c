@@ -23,12 +23,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <openssl/rand.h>
 
 #include "ngx_mesh_agent_http.h"
+#include "ngx_mesh_uuid.h"
 
 
-#define NGX_MESH_AGENT_UUID_LEN    36
 #define NGX_MESH_AGENT_REJECTED    256      /* bytes of a reason, told */
 
 
@@ -46,7 +45,6 @@ static void ngx_mesh_agent_ask_split(ngx_mesh_agent_http_t *h,
     ngx_mesh_sigv4_request_t *rq);
 static ngx_int_t ngx_mesh_agent_ask_add(ngx_mesh_agent_http_t *h,
     const char *name, u_char *value, size_t len);
-static ngx_int_t ngx_mesh_agent_uuid(u_char *uuid);
 static ngx_int_t ngx_mesh_agent_uuid_read(ngx_mesh_agent_t *ag, u_char *uuid);
 static void ngx_mesh_agent_uuid_write(ngx_mesh_agent_t *ag, u_char *uuid);
 
@@ -359,43 +357,17 @@ ngx_mesh_agent_identify(ngx_mesh_agent_http_t *h)
 
     ngx_memzero(uuid, sizeof(uuid));
 
-    if (ngx_mesh_agent_uuid_read(ag, uuid) != NGX_OK) {
-
-        if (ngx_mesh_agent_uuid(uuid) == NGX_OK) {
-            ngx_mesh_shm_name(ag->mcf->shm, uuid);
-            ngx_mesh_agent_uuid_write(ag, uuid);
-        }
+    if (ngx_mesh_agent_uuid_read(ag, uuid) != NGX_OK
+        && ngx_mesh_uuid(uuid) == NGX_OK)
+    {
+        ngx_mesh_shm_name(ag->mcf->shm, uuid);
+        ngx_mesh_agent_uuid_write(ag, uuid);
     }
 
     h->id_len = ngx_snprintf(h->id, sizeof(h->id), "%*s-%s",
                              ngx_min(ag->cycle->hostname.len, 200),
                              ag->cycle->hostname.data, uuid)
                 - h->id;
-}
-
-
-/* RFC 9562, version 4 */
-
-static ngx_int_t
-ngx_mesh_agent_uuid(u_char *uuid)
-{
-    u_char  *p, bytes[16], hex[32];
-
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
-        return NGX_ERROR;
-    }
-
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-
-    (void) ngx_hex_dump(hex, bytes, sizeof(bytes));
-
-    p = ngx_sprintf(uuid, "%*s-%*s-%*s-%*s-%*s", (size_t) 8, hex, (size_t) 4,
-                    hex + 8, (size_t) 4, hex + 12, (size_t) 4, hex + 16,
-                    (size_t) 12, hex + 20);
-    *p = '\0';
-
-    return NGX_OK;
 }
 
 
@@ -417,11 +389,11 @@ ngx_mesh_agent_uuid_read(ngx_mesh_agent_t *ag, u_char *uuid)
         return NGX_DECLINED;
     }
 
-    rc = ngx_mesh_file_read_fd(fd, uuid, NGX_MESH_AGENT_UUID_LEN);
+    rc = ngx_mesh_file_read_fd(fd, uuid, NGX_MESH_UUID_LEN);
 
     (void) ngx_close_file(fd);
 
-    for (p = uuid; rc == NGX_OK && p < uuid + NGX_MESH_AGENT_UUID_LEN; p++) {
+    for (p = uuid; rc == NGX_OK && p < uuid + NGX_MESH_UUID_LEN; p++) {
         if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f')
               || *p == '-'))
         {
@@ -451,6 +423,6 @@ ngx_mesh_agent_uuid_write(ngx_mesh_agent_t *ag, u_char *uuid)
         return;
     }
 
-    (void) ngx_write_fd(fd, uuid, NGX_MESH_AGENT_UUID_LEN);
+    (void) ngx_write_fd(fd, uuid, NGX_MESH_UUID_LEN);
     (void) ngx_close_file(fd);
 }

@@ -25,6 +25,7 @@
 #include "ngx_mesh_keys.h"
 #include "ngx_mesh_shape.h"
 #include "ngx_mesh_store.h"
+#include "ngx_mesh_uuid.h"
 #include "ngx_mesh_view.h"
 
 
@@ -180,7 +181,7 @@ struct ngx_http_mesh_control_ctx_s {
     ngx_str_t                          message;
     ngx_str_t                          output;
 
-    u_char                             request_id[36];
+    u_char                             request_id[NGX_MESH_UUID_LEN];
     void                              *data;    /* the operation's own */
 
     /* the rest is that of the front */
@@ -254,7 +255,6 @@ ngx_int_t ngx_http_mesh_control_reply_error(ngx_http_mesh_control_ctx_t *ctx);
 /* NGX_DECLINED: it is not UTF-8 without zeros in percent-encoding */
 ngx_int_t ngx_http_mesh_control_unescape(ngx_pool_t *pool, ngx_str_t *src,
     ngx_str_t *dst);
-void ngx_http_mesh_control_random(u_char *p, size_t len);
 
 
 /*

@@ -14,8 +14,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <openssl/rand.h>
-
 #include "ngx_http_mesh_control.h"
 
 
@@ -525,19 +523,4 @@ ngx_http_mesh_control_is_text(ngx_str_t *s)
     }
 
     return 1;
-}
-
-
-void
-ngx_http_mesh_control_random(u_char *p, size_t len)
-{
-    size_t  i;
-
-    if (RAND_bytes(p, (int) len) == 1) {
-        return;
-    }
-
-    for (i = 0; i < len; i++) {
-        p[i] = (u_char) ngx_random();
-    }
 }

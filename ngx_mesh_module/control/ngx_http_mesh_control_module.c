@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_mesh_appmesh.h"
 #include "ngx_http_mesh_control.h"
 #include "ngx_mesh_proxies.h"
 
@@ -599,7 +600,6 @@ ngx_http_mesh_control_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mesh_control_loc_conf_t *lcf = conf;
 
-    size_t      i;
     ngx_str_t  *value;
 
     if (lcf->account.data) {
@@ -608,13 +608,7 @@ ngx_http_mesh_control_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    for (i = 0; i < value[1].len; i++) {
-        if (value[1].data[i] < '0' || value[1].data[i] > '9') {
-            break;
-        }
-    }
-
-    if (i != 12 || value[1].len != 12) {
+    if (!ngx_mesh_id_is_account(&value[1])) {
         return "must have 12 digits";
     }
 

@@ -140,12 +140,7 @@ ngx_http_mesh_control_large(ngx_http_request_t *r)
 static ngx_http_mesh_control_ctx_t *
 ngx_http_mesh_control_create_ctx(ngx_http_request_t *r)
 {
-    u_char                       *p;
-    ngx_uint_t                    i;
     ngx_http_mesh_control_ctx_t  *ctx;
-    u_char                        id[16];
-
-    static const u_char  hex[] = "0123456789abcdef";
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_mesh_control_ctx_t));
     if (ctx == NULL) {
@@ -156,23 +151,8 @@ ngx_http_mesh_control_create_ctx(ngx_http_request_t *r)
     ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_control_module);
     ctx->account = ctx->conf->account;
 
-    ngx_http_mesh_control_random(id, sizeof(id));
-
-    /* a UUID of version 4 */
-
-    id[6] = (u_char) ((id[6] & 0x0f) | 0x40);
-    id[8] = (u_char) ((id[8] & 0x3f) | 0x80);
-
-    p = ctx->request_id;
-
-    for (i = 0; i < sizeof(id); i++) {
-
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        *p++ = hex[id[i] >> 4];
-        *p++ = hex[id[i] & 0x0f];
+    if (ngx_mesh_uuid(ctx->request_id) != NGX_OK) {
+        return NULL;
     }
 
     ngx_http_set_ctx(r, ctx, ngx_http_mesh_control_module);

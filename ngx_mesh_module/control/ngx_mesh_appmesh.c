@@ -41,6 +41,8 @@ static void ngx_mesh_id_put_names(ngx_mesh_id_path_t *path,
 static ngx_int_t ngx_mesh_id_join(ngx_pool_t *pool, ngx_mesh_id_path_t *path,
     ngx_uint_t slash, ngx_str_t *text);
 static ngx_int_t ngx_mesh_id_split(ngx_str_t *text, ngx_mesh_id_path_t *path);
+static ngx_int_t ngx_mesh_id_split_key(ngx_str_t *key,
+    ngx_mesh_id_path_t *path);
 static const ngx_mesh_kind_t *ngx_mesh_id_kind(ngx_str_t *segment);
 static ngx_int_t ngx_mesh_id_take_names(ngx_mesh_id_path_t *path,
     ngx_uint_t i, ngx_mesh_id_t *id);
@@ -131,17 +133,9 @@ ngx_mesh_id_prefix(ngx_pool_t *pool, ngx_mesh_id_t *id, ngx_str_t *prefix)
 ngx_int_t
 ngx_mesh_id_of_key(ngx_str_t *key, ngx_mesh_id_t *id)
 {
-    ngx_str_t           text;
     ngx_mesh_id_path_t  path;
 
-    if (key->len == 0 || key->data[0] != '/') {
-        return NGX_DECLINED;
-    }
-
-    text.data = key->data + 1;
-    text.len = key->len - 1;
-
-    if (ngx_mesh_id_split(&text, &path) != NGX_OK || path.n < 3) {
+    if (ngx_mesh_id_split_key(key, &path) != NGX_OK || path.n < 3) {
         return NGX_DECLINED;
     }
 
@@ -397,19 +391,11 @@ ngx_mesh_id_reference(ngx_pool_t *pool, ngx_mesh_id_t *to,
 ngx_int_t
 ngx_mesh_id_of_reference(ngx_str_t *key, ngx_mesh_id_t *from)
 {
-    ngx_str_t           text;
     ngx_mesh_id_path_t  path;
-
-    if (key->len == 0 || key->data[0] != '/') {
-        return NGX_DECLINED;
-    }
-
-    text.data = key->data + 1;
-    text.len = key->len - 1;
 
     /* who is referred to has one name, as all but routes have */
 
-    if (ngx_mesh_id_split(&text, &path) != NGX_OK
+    if (ngx_mesh_id_split_key(key, &path) != NGX_OK
         || path.n < 7
         || path.part[0].len != ngx_mesh_id_references.len
         || ngx_memcmp(path.part[0].data, ngx_mesh_id_references.data,
@@ -582,6 +568,24 @@ ngx_mesh_id_split(ngx_str_t *text, ngx_mesh_id_path_t *path)
 
         p++;
     }
+}
+
+
+/* of "/a/b/c" */
+
+static ngx_int_t
+ngx_mesh_id_split_key(ngx_str_t *key, ngx_mesh_id_path_t *path)
+{
+    ngx_str_t  text;
+
+    if (key->len == 0 || key->data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    text.data = key->data + 1;
+    text.len = key->len - 1;
+
+    return ngx_mesh_id_split(&text, path);
 }
 
 

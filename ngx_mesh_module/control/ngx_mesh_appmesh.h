@@ -40,6 +40,7 @@
 #include "ngx_mesh_error.h"
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_shape.h"
+#include "ngx_mesh_uuid.h"
 #include "ngx_mesh_view.h"
 
 
@@ -175,7 +176,6 @@ typedef struct {
     int64_t                  version;
 } ngx_mesh_metadata_t;
 
-#define NGX_MESH_UUID_LEN  36
 
 /* of a tree, whole or head; strings are not copied; NGX_ERROR is logged */
 ngx_int_t ngx_mesh_record_metadata(ngx_mesh_json_t *resource,

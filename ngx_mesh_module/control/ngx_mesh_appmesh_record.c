@@ -19,8 +19,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <openssl/rand.h>
-
 #include "ngx_mesh_appmesh.h"
 
 
@@ -32,6 +30,8 @@ static ngx_int_t ngx_mesh_record_string(ngx_mesh_json_t *object,
 static ngx_int_t ngx_mesh_record_spec(ngx_mesh_record_t *record);
 static ngx_int_t ngx_mesh_record_violation(void *data, ngx_mesh_json_t *value,
     ngx_str_t *reason);
+static ngx_int_t ngx_mesh_record_entry(ngx_mesh_view_t *view, ngx_pool_t *pool,
+    ngx_mesh_id_t *id, ngx_mesh_store_entry_t **entry);
 static ngx_mesh_json_t *ngx_mesh_record_names(ngx_pool_t *pool,
     ngx_mesh_id_t *id);
 static ngx_int_t ngx_mesh_record_add_metadata(ngx_pool_t *pool,
@@ -43,19 +43,11 @@ ngx_mesh_record_get(ngx_mesh_view_t *view, ngx_pool_t *pool, ngx_mesh_id_t *id,
     ngx_mesh_record_t *record)
 {
     ngx_int_t                rc;
-    ngx_str_t                key;
     ngx_mesh_store_entry_t  *entry;
 
-    if (ngx_mesh_id_key(pool, id, &key) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    rc = ngx_mesh_record_entry(view, pool, id, &entry);
 
-    rc = ngx_mesh_view_get(view, &key, &entry);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_mesh_record_of_entry(view, entry, record);
+    return (rc == NGX_OK) ? ngx_mesh_record_of_entry(view, entry, record) : rc;
 }
 
 
@@ -64,20 +56,29 @@ ngx_mesh_record_text(ngx_mesh_view_t *view, ngx_pool_t *pool,
     ngx_mesh_id_t *id, ngx_str_t *text)
 {
     ngx_int_t                rc;
-    ngx_str_t                key;
     ngx_mesh_store_entry_t  *entry;
 
-    if (ngx_mesh_id_key(pool, id, &key) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_mesh_view_get(view, &key, &entry);
+    rc = ngx_mesh_record_entry(view, pool, id, &entry);
 
     if (rc == NGX_OK) {
         ngx_mesh_record_line(entry, text);
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_mesh_record_entry(ngx_mesh_view_t *view, ngx_pool_t *pool,
+    ngx_mesh_id_t *id, ngx_mesh_store_entry_t **entry)
+{
+    ngx_str_t  key;
+
+    if (ngx_mesh_id_key(pool, id, &key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_mesh_view_get(view, &key, entry);
 }
 
 
@@ -415,38 +416,15 @@ ngx_mesh_record_now(ngx_pool_t *pool, ngx_str_t *now)
 }
 
 
-/* a random UUID, RFC 9562 version 4 */
-
 ngx_int_t
 ngx_mesh_record_uid(ngx_pool_t *pool, ngx_str_t *uid)
 {
-    u_char      *p, random[16];
-    ngx_uint_t   i;
-
-    if (RAND_bytes(random, sizeof(random)) != 1) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0, "RAND_bytes() failed");
-        return NGX_ERROR;
-    }
-
-    random[6] = (u_char) ((random[6] & 0x0f) | 0x40);
-    random[8] = (u_char) ((random[8] & 0x3f) | 0x80);
-
-    p = ngx_pnalloc(pool, NGX_MESH_UUID_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    uid->data = p;
     uid->len = NGX_MESH_UUID_LEN;
+    uid->data = ngx_pnalloc(pool, NGX_MESH_UUID_LEN);
 
-    for (i = 0; i < sizeof(random); i++) {
-
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        p = ngx_hex_dump(p, &random[i], 1);
+    if (uid->data == NULL) {
+        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_mesh_uuid(uid->data);
 }

@@ -67,3 +67,23 @@ const ngx_mesh_error_t  ngx_mesh_error_method_not_allowed = {
 const ngx_mesh_error_t  ngx_mesh_error_too_large = {
     "RequestEntityTooLargeException", 413
 };
+
+const ngx_mesh_error_t  ngx_mesh_error_missing_token = {
+    "MissingAuthenticationTokenException", 403
+};
+
+const ngx_mesh_error_t  ngx_mesh_error_incomplete_signature = {
+    "IncompleteSignatureException", 403
+};
+
+const ngx_mesh_error_t  ngx_mesh_error_invalid_signature = {
+    "InvalidSignatureException", 403
+};
+
+const ngx_mesh_error_t  ngx_mesh_error_unrecognized_client = {
+    "UnrecognizedClientException", 403
+};
+
+const ngx_mesh_error_t  ngx_mesh_error_access_denied = {
+    "AccessDeniedException", 403
+};

@@ -39,5 +39,15 @@ extern const ngx_mesh_error_t  ngx_mesh_error_unknown_operation;
 extern const ngx_mesh_error_t  ngx_mesh_error_method_not_allowed;
 extern const ngx_mesh_error_t  ngx_mesh_error_too_large;
 
+/*
+ * The errors of AWS's front end, all of them with status 403: so say AWS's
+ * gateways, while the lists of common errors have 400 for some.
+ */
+extern const ngx_mesh_error_t  ngx_mesh_error_missing_token;
+extern const ngx_mesh_error_t  ngx_mesh_error_incomplete_signature;
+extern const ngx_mesh_error_t  ngx_mesh_error_invalid_signature;
+extern const ngx_mesh_error_t  ngx_mesh_error_unrecognized_client;
+extern const ngx_mesh_error_t  ngx_mesh_error_access_denied;
+
 
 #endif /* _NGX_MESH_ERROR_H_INCLUDED_ */

@@ -15,6 +15,7 @@
 
 #include <openssl/crypto.h>
 
+#include "ngx_mesh_appmesh.h"
 #include "ngx_mesh_keys.h"
 
 
@@ -54,7 +55,6 @@ static ngx_uint_t ngx_mesh_keys_word(ngx_mesh_keys_ctx_t *ctx,
 static ngx_uint_t ngx_mesh_keys_is(ngx_str_t *word, const char *text);
 static ngx_uint_t ngx_mesh_keys_begins(ngx_str_t *word, const char *text);
 static ngx_uint_t ngx_mesh_keys_id(ngx_str_t *id);
-static ngx_uint_t ngx_mesh_keys_account(ngx_str_t *account);
 static ngx_int_t ngx_mesh_keys_error(ngx_mesh_keys_ctx_t *ctx,
     const char *fmt, ...);
 static ngx_int_t ngx_mesh_keys_settled(ngx_mesh_keys_file_t *file,
@@ -340,7 +340,7 @@ ngx_mesh_keys_option(ngx_mesh_keys_ctx_t *ctx, ngx_mesh_key_t *key,
         key->account.data = word->data + sizeof("account=") - 1;
         key->account.len = word->len - (sizeof("account=") - 1);
 
-        if (!ngx_mesh_keys_account(&key->account)) {
+        if (!ngx_mesh_id_is_account(&key->account)) {
             return ngx_mesh_keys_error(ctx, "an account has 12 digits");
         }
 
@@ -540,14 +540,6 @@ ngx_mesh_keys_id(ngx_str_t *id)
     }
 
     return id->len <= NGX_MESH_KEYS_ID_MAX;
-}
-
-
-static ngx_uint_t
-ngx_mesh_keys_account(ngx_str_t *account)
-{
-    return account->len == 12
-           && ngx_atoof(account->data, account->len) != NGX_ERROR;
 }
 
 

@@ -58,27 +58,6 @@ static ngx_int_t ngx_mesh_verify_decline(ngx_pool_t *pool,
     ngx_mesh_verify_t *v, const ngx_mesh_error_t *error, const char *fmt, ...);
 
 
-const ngx_mesh_error_t  ngx_mesh_error_missing_token = {
-    "MissingAuthenticationTokenException", 403
-};
-
-const ngx_mesh_error_t  ngx_mesh_error_incomplete_signature = {
-    "IncompleteSignatureException", 403
-};
-
-const ngx_mesh_error_t  ngx_mesh_error_invalid_signature = {
-    "InvalidSignatureException", 403
-};
-
-const ngx_mesh_error_t  ngx_mesh_error_unrecognized_client = {
-    "UnrecognizedClientException", 403
-};
-
-const ngx_mesh_error_t  ngx_mesh_error_access_denied = {
-    "AccessDeniedException", 403
-};
-
-
 /* the first ones look neither at the body nor at a secret */
 
 static ngx_int_t  (*ngx_mesh_verify_steps[])(ngx_pool_t *pool,

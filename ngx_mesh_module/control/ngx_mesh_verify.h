@@ -26,17 +26,6 @@
 #define NGX_MESH_VERIFY_EXPIRES  604800     /* seconds, of X-Amz-Expires */
 
 
-/*
- * The errors of AWS's front end, all of them with status 403: so say AWS's
- * gateways, while the lists of common errors have 400 for some.
- */
-extern const ngx_mesh_error_t  ngx_mesh_error_missing_token;
-extern const ngx_mesh_error_t  ngx_mesh_error_incomplete_signature;
-extern const ngx_mesh_error_t  ngx_mesh_error_invalid_signature;
-extern const ngx_mesh_error_t  ngx_mesh_error_unrecognized_client;
-extern const ngx_mesh_error_t  ngx_mesh_error_access_denied;
-
-
 typedef struct {
     /* set by the caller: what came, and what is accepted */
 
