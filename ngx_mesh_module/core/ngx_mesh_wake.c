@@ -41,7 +41,7 @@ static ngx_mesh_wake_pt   ngx_mesh_wake_handlers[NGX_MESH_WAKE_HANDLERS];
 void
 ngx_mesh_wake_init(ngx_cycle_t *cycle)
 {
-    if (ngx_mesh_wake_fd != -1) {
+    if (ngx_mesh_wake_fd != -1 || ngx_mesh_wake_handlers[0] == NULL) {
         return;
     }
 

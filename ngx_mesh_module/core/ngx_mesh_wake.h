@@ -20,7 +20,10 @@
 typedef void (*ngx_mesh_wake_pt)(void);
 
 
-/* by the master, with each cycle; it makes what workers inherit, once */
+/*
+ * By the master, with each cycle: makes what workers inherit, once, and only if
+ * there is a handler.
+ */
 void ngx_mesh_wake_init(ngx_cycle_t *cycle);
 
 /*

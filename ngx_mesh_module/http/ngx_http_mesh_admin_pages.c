@@ -233,7 +233,7 @@ ngx_http_mesh_admin_config_dump(ngx_http_mesh_admin_t *a)
 }
 
 
-/* the policy of routes without one, which is in no document, in Envoy's words */
+/* the policy of routes without one, in Envoy's words; it is in no document */
 
 static void
 ngx_http_mesh_admin_retries(ngx_http_mesh_admin_t *a)
