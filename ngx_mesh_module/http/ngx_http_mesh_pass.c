@@ -221,7 +221,7 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return ngx_http_mesh_try_pass(r, ctx, mlcf->proxy);
+        return ngx_http_mesh_body_pass(r, ctx, mlcf->proxy);
     }
 
     if (mlcf->grpc == NULL) {
@@ -229,7 +229,7 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
                                    NGX_HTTP_MESH_NC, &text);
     }
 
-    return ngx_http_mesh_try_pass(r, ctx, mlcf->grpc);
+    return ngx_http_mesh_body_pass(r, ctx, mlcf->grpc);
 }
 
 

@@ -385,7 +385,7 @@ ngx_http_mesh_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (ctx && ctx->attempt.reading) {
         for (cl = in; cl; cl = cl->next) {
             if (cl->buf->last_buf) {
-                ngx_http_mesh_try_whole(ctx);
+                ngx_http_mesh_timeout_whole(ctx);
             }
         }
     }

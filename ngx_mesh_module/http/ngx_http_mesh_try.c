@@ -4,18 +4,13 @@
  */
 
 /*
- * Time limits and retries within nginx's upstream module, which knows neither
- * in the form App Mesh has them.
+ * Retries within nginx's upstream module, which does not know them in the form
+ * App Mesh has them.
  *
- * Limits: a request has one timer, for whatever is due next.  To end an attempt
- * it marks both events of the connection as timed out and calls the handler,
- * which nginx understands in every state, from connecting to the body.  nginx's
- * own timeouts are set so far away that they never come first.
- *
- * Retries: nginx tries another peer for statuses of its own table only.  The
- * function that parses a response header is wrapped; when the core wants an
- * answer retried, it tells nginx that the header was invalid.  Otherwise the
- * number of tries that are left, 0 or 1, says what was decided.
+ * nginx tries another peer for statuses of its own table only.  The function
+ * that parses a response header is wrapped; when the core wants an answer
+ * retried, it tells nginx that the header was invalid.  Otherwise the number
+ * of tries that are left, 0 or 1, says what was decided.
  *
  * Backoff: peer.get() cannot wait, but it may return a connection that is not
  * established yet.  It returns one to nowhere: a socket that no event can
@@ -38,9 +33,6 @@
 /* "PRI * HTTP/2.0...", with which a connection begins */
 #define NGX_HTTP_MESH_H2_PREFACE  24
 
-/* a body kept for retries */
-#define NGX_HTTP_MESH_KEEP_BODY  65536
-
 #define NGX_HTTP_MESH_NEXT       (NGX_HTTP_UPSTREAM_FT_ERROR                  \
                                   |NGX_HTTP_UPSTREAM_FT_TIMEOUT               \
                                   |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER        \
@@ -51,14 +43,6 @@
      |NGX_HTTP_OPTIONS|NGX_HTTP_TRACE|NGX_HTTP_PROPFIND)
 
 
-static void ngx_http_mesh_try_limits(ngx_http_mesh_try_t *t,
-    ngx_mesh_timeout_t *timeout);
-static void ngx_http_mesh_try_body_handler(ngx_http_request_t *r);
-#if (NGX_HTTP_V2)
-static ngx_int_t ngx_http_mesh_try_defer(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx);
-static void ngx_http_mesh_try_deferred(ngx_event_t *ev);
-#endif
 static ngx_http_upstream_conf_t *ngx_http_mesh_try_conf(
     ngx_http_request_t *r, ngx_http_upstream_conf_t *base);
 static ngx_int_t ngx_http_mesh_try_process_header(ngx_http_request_t *r);
@@ -75,11 +59,6 @@ static ngx_int_t ngx_http_mesh_try_wait(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
 static ssize_t ngx_http_mesh_try_recv(ngx_connection_t *c, u_char *buf,
     size_t size);
-static void ngx_http_mesh_try_arm(ngx_http_mesh_ctx_t *ctx);
-static void ngx_http_mesh_try_handler(ngx_event_t *ev);
-static void ngx_http_mesh_try_look(ngx_http_mesh_ctx_t *ctx);
-static void ngx_http_mesh_try_expire(ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_limit_e limit);
 
 
 /* requests of this worker that a retry budget is for, and those retried */
@@ -116,12 +95,7 @@ ngx_http_mesh_try_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
         }
     }
 
-    ngx_http_mesh_try_limits(t, timeout);
-
-    if (ctx->waited && t->limits.ms[NGX_MESH_LIMIT_REQUEST]) {
-        t->limits.ms[NGX_MESH_LIMIT_REQUEST] -=
-            ngx_min(ctx->waited, t->limits.ms[NGX_MESH_LIMIT_REQUEST] - 1);
-    }
+    ngx_http_mesh_timeout_create(ctx, timeout);
 
     if (t->policy->events & NGX_MESH_RETRY_SAFE) {
         t->active = 1;
@@ -130,134 +104,9 @@ ngx_http_mesh_try_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_mesh_try_limits(ngx_http_mesh_try_t *t, ngx_mesh_timeout_t *timeout)
-{
-    ngx_msec_t  *ms;
-
-    ms = t->limits.ms;
-
-    ms[NGX_MESH_LIMIT_REQUEST] = NGX_MESH_TIMEOUT_REQUEST;
-    ms[NGX_MESH_LIMIT_IDLE] = NGX_MESH_TIMEOUT_IDLE;
-
-    if (timeout && timeout->per_request.set) {
-        ms[NGX_MESH_LIMIT_REQUEST] = timeout->per_request.ms;
-    }
-
-    if (timeout && timeout->idle.set) {
-        ms[NGX_MESH_LIMIT_IDLE] = timeout->idle.ms;
-    }
-}
-
-
-/*
- * Only what nginx has read to the end can be sent again.  A body of a known and
- * small length is read first, as it would be with "proxy_request_buffering on".
- * One of unknown length, as gRPC has it, may be a stream and cannot wait; but
- * the frames of a unary call mostly arrive together, so it is enough to let
- * nginx finish with what has been received already.
- */
-
-ngx_int_t
-ngx_http_mesh_try_pass(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
-    ngx_http_handler_pt handler)
-{
-    ngx_int_t  rc;
-
-    if (ctx->attempt.policy->max_retries == 0
-        || r != r->main
-        || r->request_body)
-    {
-        return handler(r);
-    }
-
-    ctx->attempt.handler = handler;
-
-    if (r->headers_in.content_length_n > 0
-        && r->headers_in.content_length_n <= NGX_HTTP_MESH_KEEP_BODY)
-    {
-        rc = ngx_http_read_client_request_body(r,
-                                              ngx_http_mesh_try_body_handler);
-
-        return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
-    }
-
-#if (NGX_HTTP_V2)
-
-    if (r->stream
-        && !r->stream->in_closed
-        && r->headers_in.content_length_n == -1)
-    {
-        return ngx_http_mesh_try_defer(r, ctx);
-    }
-
-#endif
-
-    return handler(r);
-}
-
-
-static void
-ngx_http_mesh_try_body_handler(ngx_http_request_t *r)
-{
-    ngx_http_mesh_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_mesh_module);
-
-    ngx_http_finalize_request(r, ctx->attempt.handler(r));
-}
-
-
-#if (NGX_HTTP_V2)
-
-/* the event of the timer, which is not in use yet, is posted */
-
-static ngx_int_t
-ngx_http_mesh_try_defer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
-{
-    ngx_event_t  *ev;
-
-    ev = &ctx->attempt.event;
-
-    ev->handler = ngx_http_mesh_try_deferred;
-    ev->data = ctx;
-    ev->log = r->connection->log;
-
-    ngx_post_event(ev, &ngx_posted_events);
-
-    r->main->count++;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_http_mesh_try_deferred(ngx_event_t *ev)
-{
-    ngx_connection_t     *c;
-    ngx_http_request_t   *r;
-    ngx_http_mesh_ctx_t  *ctx;
-
-    ctx = ev->data;
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_finalize_request(r, ctx->attempt.handler(r));
-
-    ngx_http_run_posted_requests(c);
-}
-
-#endif
-
-
 ngx_int_t
 ngx_http_mesh_try_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_msec_t                *ms;
-    ngx_event_t               *ev;
     ngx_http_mesh_try_t       *t;
     ngx_http_upstream_t       *u;
     ngx_http_upstream_conf_t  *conf;
@@ -272,18 +121,7 @@ ngx_http_mesh_try_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     u->conf = conf;
 
-    ev = &t->event;
-
-    ev->handler = ngx_http_mesh_try_handler;
-    ev->data = ctx;
-    ev->log = r->connection->log;
-
-    t->reading = r->main->reading_body;
-
-    ms = t->limits.start;
-
-    ms[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
-    ms[NGX_MESH_LIMIT_IDLE] = ngx_current_msec;
+    ngx_http_mesh_timeout_init(r, ctx);
 
     t->process_header = u->process_header;
     t->reinit_request = u->reinit_request;
@@ -658,7 +496,7 @@ ngx_http_mesh_try_wait(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx)
     t->waiting = 1;
     t->limits.ms[NGX_MESH_LIMIT_TRY] = 0;
 
-    ngx_http_mesh_try_arm(ctx);
+    ngx_http_mesh_timeout_arm(ctx);
 
     return NGX_AGAIN;
 }
@@ -703,7 +541,7 @@ ngx_http_mesh_try_start(ngx_http_mesh_ctx_t *ctx)
     t->limits.start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
     t->limits.ms[NGX_MESH_LIMIT_TRY] = t->policy->per_retry_timeout.ms;
 
-    ngx_http_mesh_try_arm(ctx);
+    ngx_http_mesh_timeout_arm(ctx);
 }
 
 
@@ -753,171 +591,6 @@ ngx_http_mesh_try_end(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_try_repeat(ctx, retry);
 
     return retry != NGX_MESH_RETRY_NONE;
-}
-
-
-/*
- * Deletes the timer rather than to leave it to fire early: nginx would keep
- * one that is less than 300 ms too early.
- */
-
-static void
-ngx_http_mesh_try_arm(ngx_http_mesh_ctx_t *ctx)
-{
-    ngx_msec_t            left, idle;
-    ngx_http_mesh_try_t  *t;
-
-    t = &ctx->attempt;
-
-    left = ngx_mesh_limit_left(&t->limits, ngx_current_msec);
-
-    if (left == NGX_TIMER_INFINITE) {
-        return;
-    }
-
-    /* looks for bytes four times, so that it is at most a quarter late */
-
-    idle = t->limits.ms[NGX_MESH_LIMIT_IDLE];
-
-    if (idle) {
-        left = ngx_min(left, idle / 4 + 1);
-    }
-
-    if (t->event.timer_set) {
-        ngx_del_timer(&t->event);
-    }
-
-    ngx_add_timer(&t->event, left);
-}
-
-
-static void
-ngx_http_mesh_try_handler(ngx_event_t *ev)
-{
-    ngx_connection_t     *c;
-    ngx_mesh_limit_e      limit;
-    ngx_http_mesh_ctx_t  *ctx;
-
-    ctx = ev->data;
-    ev->timedout = 0;
-
-    c = ctx->request->upstream->peer.connection;
-
-    if (c == NULL) {
-        return;
-    }
-
-    ngx_http_mesh_try_look(ctx);
-
-    limit = ngx_mesh_limit_reached(&ctx->attempt.limits, ngx_current_msec);
-
-    if (limit == NGX_MESH_LIMITS) {
-        ngx_http_mesh_try_arm(ctx);
-        return;
-    }
-
-    if (limit != NGX_MESH_LIMIT_BACKOFF) {
-        ngx_http_mesh_try_expire(ctx, limit);
-
-        /* "delayed" by proxy_limit_rate would take this for its own timer */
-
-        c->read->delayed = 0;
-        c->read->timedout = 1;
-        c->write->timedout = 1;
-    }
-
-    c->read->handler(c->read);
-}
-
-
-/* moves the start of limits that do not run, or began again */
-
-static void
-ngx_http_mesh_try_look(ngx_http_mesh_ctx_t *ctx)
-{
-    off_t                 bytes;
-    ngx_msec_t           *start, *ms;
-    ngx_http_upstream_t  *u;
-    ngx_http_mesh_try_t  *t;
-
-    t = &ctx->attempt;
-    u = ctx->request->upstream;
-
-    ms = t->limits.ms;
-    start = t->limits.start;
-
-    /* Envoy: both begin when the request has been received to its end */
-
-    if (t->reading) {
-        start[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
-        start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
-    }
-
-    /* an answer that has begun cannot be retried */
-
-    if (u->header_sent) {
-        ms[NGX_MESH_LIMIT_TRY] = 0;
-
-        if (u->upgrade) {
-            ms[NGX_MESH_LIMIT_REQUEST] = 0;
-        }
-    }
-
-    bytes = u->peer.connection->sent + u->state->bytes_received;
-
-    if (u->pipe) {
-        bytes += u->pipe->read_length;
-    }
-
-    if (bytes != t->bytes) {
-        t->bytes = bytes;
-        start[NGX_MESH_LIMIT_IDLE] = ngx_current_msec;
-    }
-}
-
-
-static void
-ngx_http_mesh_try_expire(ngx_http_mesh_ctx_t *ctx, ngx_mesh_limit_e limit)
-{
-    ngx_http_mesh_try_t  *t;
-
-    t = &ctx->attempt;
-
-    t->expired = 1;
-    ctx->flags |= NGX_HTTP_MESH_UT;
-
-    if (limit == NGX_MESH_LIMIT_TRY) {
-        return;
-    }
-
-    t->over = 1;
-
-    if (t->waiting) {
-
-        /* there is no attempt that peer.free() would be called for */
-
-        ctx->failed = 1;
-        ctx->request->upstream->peer.tries = 0;
-    }
-}
-
-
-void
-ngx_http_mesh_try_whole(ngx_http_mesh_ctx_t *ctx)
-{
-    ngx_http_mesh_try_t  *t;
-
-    t = &ctx->attempt;
-
-    if (!t->reading) {
-        return;
-    }
-
-    /* the timer is due later than before, and sets itself again */
-
-    t->reading = 0;
-    t->limits.start[NGX_MESH_LIMIT_REQUEST] = ngx_current_msec;
-    t->limits.start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
 }
 
 

@@ -56,18 +56,10 @@ typedef struct {
 
 /*
  * The limits and the policy of a request whose route and target are known;
- * called before ngx_http_mesh_try_pass().
+ * called before ngx_http_mesh_body_pass().
  */
 void ngx_http_mesh_try_create(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
-
-/*
- * Hands over to nginx's "handler".  A body that may have to be sent again and
- * is small is read first, where that does not hold a stream back.  Returns what
- * a content handler returns.
- */
-ngx_int_t ngx_http_mesh_try_pass(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx, ngx_http_handler_pt handler);
 
 /* in peer.init(): takes the upstream's functions over */
 ngx_int_t ngx_http_mesh_try_init(ngx_http_request_t *r,
@@ -90,11 +82,36 @@ void ngx_http_mesh_try_start(ngx_http_mesh_ctx_t *ctx);
 ngx_uint_t ngx_http_mesh_try_end(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t failed);
 
-/* the body of the request has arrived to its end */
-void ngx_http_mesh_try_whole(ngx_http_mesh_ctx_t *ctx);
-
 /* when the request is freed, in whatever state */
 void ngx_http_mesh_try_cleanup(ngx_http_mesh_ctx_t *ctx);
+
+
+/* --- ngx_http_mesh_body.c --- */
+
+/*
+ * Hands over to nginx's "handler".  A body that may have to be sent again and
+ * is small is read first, where that does not hold a stream back.  Returns what
+ * a content handler returns.
+ */
+ngx_int_t ngx_http_mesh_body_pass(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_http_handler_pt handler);
+
+
+/* --- ngx_http_mesh_timeout.c --- */
+
+/* the limits, of a "timeout" that may be NULL; they do not run yet */
+void ngx_http_mesh_timeout_create(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_timeout_t *timeout);
+
+/* the time of the request begins */
+void ngx_http_mesh_timeout_init(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* sets the timer to the limit that is reached first */
+void ngx_http_mesh_timeout_arm(ngx_http_mesh_ctx_t *ctx);
+
+/* the body of the request has arrived to its end */
+void ngx_http_mesh_timeout_whole(ngx_http_mesh_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_MESH_TRY_H_INCLUDED_ */
