@@ -16,6 +16,7 @@
 
 #include "ngx_mesh.h"
 #include "ngx_mesh_snapshot.h"
+#include "ngx_http_mesh_observe.h"
 #include "ngx_http_mesh_try.h"
 
 
@@ -99,8 +100,12 @@ struct ngx_http_mesh_ctx_s {
     unsigned                       stale:1;     /* an idle connection failed */
     unsigned                       grpc:1;      /* the client speaks gRPC */
     ngx_uint_t                     flags;
+    ngx_uint_t                     attempts;
 
     ngx_http_mesh_try_t            attempt;
+
+    ngx_http_mesh_headers_t        headers;     /* of the request */
+    off_t                          header_length;
 };
 
 
@@ -112,6 +117,9 @@ ngx_int_t ngx_http_mesh_handler(ngx_http_request_t *r);
 /* hands a request whose cluster is known to nginx's modules */
 ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
+
+/* of r->pool, for each context; its data is the context */
+void ngx_http_mesh_cleanup(void *data);
 
 /*
  * The authority the client asked for: of an absolute request target, which

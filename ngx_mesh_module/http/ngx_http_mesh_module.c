@@ -453,6 +453,10 @@ ngx_http_mesh_init(ngx_conf_t *cf)
 
     mmcf->upstream->peer.init = ngx_http_mesh_init_peer;
 
+    if (ngx_http_mesh_observe_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_mesh_limit_init();
     ngx_http_mesh_drain_init();
 

@@ -18,7 +18,6 @@
 #include "ngx_mesh_match.h"
 
 
-static void ngx_http_mesh_cleanup(void *data);
 static uint32_t ngx_http_mesh_random(void);
 static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
@@ -73,12 +72,18 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
 
     ctx->snapshot = ngx_mesh_snapshot_current();
 
+    if (ctx->snapshot) {
+        ngx_mesh_snapshot_hold(ctx->snapshot);
+    }
+
+    if (ngx_http_mesh_observe_start(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx->snapshot == NULL) {
         return ngx_http_mesh_reply(r, ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
                                    NGX_HTTP_MESH_NC, &text);
     }
-
-    ngx_mesh_snapshot_hold(ctx->snapshot);
 
     if (mlcf->direction == NGX_HTTP_MESH_EGRESS) {
         return ngx_http_mesh_egress(r, mlcf, ctx);
@@ -90,7 +95,7 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
 
 /* a cleanup of r->pool, which runs after the log phase */
 
-static void
+void
 ngx_http_mesh_cleanup(void *data)
 {
     ngx_http_mesh_ctx_t *ctx = data;
@@ -214,6 +219,10 @@ ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
                    (ngx_uint_t) ctx->cluster->listener->port);
 
     ngx_http_mesh_try_create(r, ctx);
+
+    if (ngx_http_mesh_observe_forward(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ctx->cluster->listener->protocol == NGX_MESH_HTTP) {
 

@@ -332,6 +332,10 @@ ngx_http_mesh_header_filter(ngx_http_request_t *r)
 
     ngx_http_mesh_drain_header(r, ctx);
 
+    if (ctx && ngx_http_mesh_observe_answer(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     /* err_status is set for nginx's own answers, and for error pages */
 
     if (r->err_status == 0) {

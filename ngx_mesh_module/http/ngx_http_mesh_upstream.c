@@ -157,6 +157,7 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
 
     ngx_http_mesh_enter(ctx, pc->cached);
     ngx_http_mesh_try_start(ctx);
+    ngx_http_mesh_observe_attempt(ctx, pc);
 
     return pc->cached ? NGX_DONE : NGX_OK;
 }
@@ -213,6 +214,8 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     } else {
         ngx_http_mesh_keep_peer(pc, ctx);
     }
+
+    ngx_http_mesh_observe_attempt_end(ctx, pc, state);
 
     if (pc->tries == 0) {
         /* the client may take long to read what it gets */

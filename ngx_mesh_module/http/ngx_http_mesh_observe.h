@@ -1,0 +1,97 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * What is seen of a request: one place from which metrics, traces and access
+ * logs are fed.  Each of the three has its own file; this one carries what they
+ * share: the headers of the request that matter to them, looked up in one pass,
+ * and what became of the request, worked out once in the log phase.
+ */
+
+
+#ifndef _NGX_HTTP_MESH_OBSERVE_H_INCLUDED_
+#define _NGX_HTTP_MESH_OBSERVE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh_try.h"
+
+
+/* headers of a request, NULL: absent; of repeated ones the first */
+
+typedef struct {
+    ngx_table_elt_t          *xray;             /* X-Amzn-Trace-Id */
+    ngx_table_elt_t          *traceparent;
+    ngx_table_elt_t          *tracestate;       /* the first of them */
+    ngx_table_elt_t          *b3;
+    ngx_table_elt_t          *b3_trace_id;
+    ngx_table_elt_t          *b3_span_id;
+    ngx_table_elt_t          *b3_sampled;
+    ngx_table_elt_t          *b3_flags;
+    ngx_table_elt_t          *request_id;       /* X-Request-Id */
+    ngx_table_elt_t          *forwarded_proto;  /* X-Forwarded-Proto */
+    ngx_uint_t                envoy;            /* x-envoy-* were dropped */
+} ngx_http_mesh_headers_t;
+
+
+/* what became of a request, for the log phase */
+
+typedef struct {
+    ngx_uint_t                status;           /* 0: there was no answer */
+    ngx_int_t                 grpc_status;      /* -1: not said */
+    ngx_uint_t                flags;            /* NGX_HTTP_MESH_* */
+    ngx_msec_t                duration;         /* first byte in to last out */
+    ngx_msec_t                upstream;         /* request sent to the end of
+                                                   the answer; all attempts;
+                                                   -1: nothing was sent */
+    ngx_uint_t                attempts;
+    off_t                     received;         /* bytes of the body */
+    off_t                     sent;             /* bytes of the body */
+    off_t                     wire_in;          /* with headers, and of what
+                                                   was upgraded */
+    off_t                     wire_out;
+} ngx_http_mesh_outcome_t;
+
+
+/*
+ * At the start of a request, when "ctx" has its snapshot but no route yet:
+ * looks the headers up, drops x-envoy-* of clients that ask the proxy for
+ * something, counts, begins the trace.  Returns NGX_ERROR if memory is short.
+ */
+ngx_int_t ngx_http_mesh_observe_start(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* when the cluster is known, before the request is handed to nginx's modules */
+ngx_int_t ngx_http_mesh_observe_forward(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* the header of the answer is about to be sent */
+ngx_int_t ngx_http_mesh_observe_answer(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* an attempt begins (peer.get), ends (peer.free; "state" is nginx's) */
+void ngx_http_mesh_observe_attempt(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc);
+void ngx_http_mesh_observe_attempt_end(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+
+/* when the configuration was read: the handler of the log phase */
+ngx_int_t ngx_http_mesh_observe_init(ngx_conf_t *cf);
+
+/* the context of a request, even after an "error_page" has cleared it */
+ngx_http_mesh_ctx_t *ngx_http_mesh_observe_ctx(ngx_http_request_t *r);
+
+/*
+ * Sets a header of the request that goes to the upstream: "h", or a new one if
+ * that is NULL.  "name" is static, "lowcase" is the same in lower case.
+ */
+ngx_int_t ngx_http_mesh_observe_set(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_str_t *name, u_char *lowcase, ngx_str_t *value);
+
+
+#endif /* _NGX_HTTP_MESH_OBSERVE_H_INCLUDED_ */
