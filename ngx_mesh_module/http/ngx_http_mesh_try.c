@@ -46,6 +46,10 @@
 static ngx_http_upstream_conf_t *ngx_http_mesh_try_conf(
     ngx_http_request_t *r, ngx_http_upstream_conf_t *base);
 static ngx_int_t ngx_http_mesh_try_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_try_parse_header(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+static ngx_int_t ngx_http_mesh_try_interim(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_try_reinit(ngx_http_request_t *r);
 static void ngx_http_mesh_try_stream_ids(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_mesh_try_grpc_status(ngx_http_request_t *r,
@@ -129,6 +133,8 @@ ngx_http_mesh_try_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     u->process_header = ngx_http_mesh_try_process_header;
     u->reinit_request = ngx_http_mesh_try_reinit;
 
+    ngx_http_mesh_body_keep(r, ctx);
+
     return NGX_OK;
 }
 
@@ -184,7 +190,6 @@ static ngx_int_t
 ngx_http_mesh_try_process_header(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
-    ngx_uint_t            version;
     ngx_mesh_try_t        mt;
     ngx_mesh_retry_e      retry;
     ngx_http_mesh_try_t  *t;
@@ -203,24 +208,9 @@ ngx_http_mesh_try_process_header(ngx_http_request_t *r)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    version = r->http_version;
-
-    rc = t->process_header(r);
-
-    if (r->http_version != version && rc == NGX_OK) {
-
-        /* the proxy module takes what is not HTTP for a body of HTTP/0.9 */
-
-        r->http_version = version;
-        rc = NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    /* the proxy module goes from the status line to headers like that */
-
-    if (u->process_header != ngx_http_mesh_try_process_header) {
-        t->process_header = u->process_header;
-        u->process_header = ngx_http_mesh_try_process_header;
-    }
+    do {
+        rc = ngx_http_mesh_try_parse_header(r, ctx);
+    } while (rc == NGX_DECLINED);
 
     if (rc == NGX_HTTP_UPSTREAM_INVALID_HEADER
         && ctx->cluster->listener->protocol != NGX_MESH_HTTP)
@@ -242,6 +232,7 @@ ngx_http_mesh_try_process_header(ngx_http_request_t *r)
     retry = ngx_http_mesh_try_decide(ctx, &mt);
 
     if (retry == NGX_MESH_RETRY_NONE) {
+        ngx_http_mesh_body_drop(r, ctx);
         return NGX_OK;
     }
 
@@ -251,6 +242,117 @@ ngx_http_mesh_try_process_header(ngx_http_request_t *r)
     ngx_http_mesh_try_repeat(ctx, retry);
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+/* NGX_DECLINED if it was not the answer and another header follows */
+
+static ngx_int_t
+ngx_http_mesh_try_parse_header(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            version;
+    ngx_http_mesh_try_t  *t;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    t = &ctx->attempt;
+
+    version = r->http_version;
+
+    rc = t->process_header(r);
+
+    /* the proxy module goes from the status line to headers like that */
+
+    if (u->process_header != ngx_http_mesh_try_process_header) {
+        t->process_header = u->process_header;
+        u->process_header = ngx_http_mesh_try_process_header;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r->http_version != version) {
+
+        /* the proxy module takes what is not HTTP for a body of HTTP/0.9 */
+
+        r->http_version = version;
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (u->headers_in.status_n < NGX_HTTP_OK && !u->upgrade) {
+        return ngx_http_mesh_try_interim(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx takes an interim response for the answer (newer versions all but 103).
+ * It is dropped.  A 101 that nobody asked for is no HTTP.
+ */
+
+static ngx_int_t
+ngx_http_mesh_try_interim(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    u_char               *p;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u->headers_in.status_n < NGX_HTTP_CONTINUE
+        || u->headers_in.status_n == NGX_HTTP_SWITCHING_PROTOCOLS)
+    {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    /* as nginx does it before another attempt */
+
+    if (ctx->attempt.reinit_request(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->attempt.process_header = u->process_header;
+    u->process_header = ngx_http_mesh_try_process_header;
+
+    ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
+    u->headers_in.content_length_n = -1;
+    u->headers_in.last_modified_time = -1;
+
+    if (ngx_list_init(&u->headers_in.headers, r->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_list_init(&u->headers_in.trailers, r->pool, 2,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    u->state->status = 0;
+
+    p = u->buffer.pos;
+
+    u->buffer.pos = u->buffer.start;
+
+#if (NGX_HTTP_CACHE)
+
+    if (r->cache) {
+        u->buffer.pos += r->cache->header_start;
+    }
+
+#endif
+
+    u->buffer.last = ngx_movemem(u->buffer.pos, p, u->buffer.last - p);
+
+    return (u->buffer.pos == u->buffer.last) ? NGX_AGAIN : NGX_DECLINED;
 }
 
 
@@ -266,7 +368,12 @@ ngx_http_mesh_try_reinit(ngx_http_request_t *r)
 
     rc = ctx->attempt.reinit_request(r);
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_mesh_body_reinit(r, ctx);
+    }
+
     if (ctx->cluster->listener->protocol != NGX_MESH_HTTP) {
+        ngx_mesh_grpc_reset(u->input_filter_ctx);
         ngx_http_mesh_try_stream_ids(u);
     }
 
@@ -366,7 +473,8 @@ ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx, ngx_mesh_try_t *mt)
 
     mt->retries = t->retries;
     mt->replayable = !(r->request_body_no_buffering
-                       && r->upstream->request_sent);
+                       && r->upstream->request_sent)
+                     || ngx_http_mesh_body_kept(ctx);
     mt->idempotent = (r->method & NGX_HTTP_MESH_IDEMPOTENT) != 0;
 
     retry = ngx_mesh_retry(t->policy, mt);
@@ -388,6 +496,12 @@ static void
 ngx_http_mesh_try_repeat(ngx_http_mesh_ctx_t *ctx, ngx_mesh_retry_e retry)
 {
     ngx_http_mesh_try_t  *t;
+
+    if (retry == NGX_MESH_RETRY_NONE) {
+        return;
+    }
+
+    ngx_http_mesh_body_rewind(ctx->request, ctx);
 
     if (retry != NGX_MESH_RETRY_COUNTED) {
         return;
@@ -561,6 +675,17 @@ ngx_http_mesh_try_end(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx,
 
     if (!failed) {
         return 0;
+    }
+
+    if (!ctx->request->upstream->request_sent
+        && ctx->cluster->listener->protocol != NGX_MESH_HTTP)
+    {
+        /*
+         * The server spoke first: nginx does not call this then, and the gRPC
+         * module would go on using memory of the connection.
+         */
+
+        (void) t->reinit_request(ctx->request);
     }
 
     if (t->again) {

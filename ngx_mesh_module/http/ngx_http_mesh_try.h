@@ -22,6 +22,8 @@
 
 typedef struct ngx_http_mesh_ctx_s  ngx_http_mesh_ctx_t;
 
+typedef struct ngx_http_mesh_body_s  ngx_http_mesh_body_t;
+
 typedef ngx_int_t (*ngx_http_mesh_upstream_pt)(ngx_http_request_t *r);
 
 
@@ -39,6 +41,7 @@ typedef struct {
     ngx_http_mesh_upstream_pt       process_header;     /* nginx's own */
     ngx_http_mesh_upstream_pt       reinit_request;
     ngx_http_handler_pt             handler;    /* after the body was read */
+    ngx_http_mesh_body_t           *body;       /* streamed; or NULL */
 
     unsigned                        reading:1;  /* the request is not whole */
     unsigned                        waiting:1;  /* for a backoff */
@@ -95,6 +98,23 @@ void ngx_http_mesh_try_cleanup(ngx_http_mesh_ctx_t *ctx);
  */
 ngx_int_t ngx_http_mesh_body_pass(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_http_handler_pt handler);
+
+/* in peer.init(): a body that is streamed is copied while it is small */
+void ngx_http_mesh_body_keep(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx);
+
+/* whether what was sent of a request so far can be sent again */
+ngx_uint_t ngx_http_mesh_body_kept(ngx_http_mesh_ctx_t *ctx);
+
+/* it will be: before nginx decides whether there is another attempt */
+void ngx_http_mesh_body_rewind(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* in reinit_request(), after that of nginx's module */
+ngx_int_t ngx_http_mesh_body_reinit(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+
+/* there will be no other attempt */
+void ngx_http_mesh_body_drop(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx);
 
 
 /* --- ngx_http_mesh_timeout.c --- */
