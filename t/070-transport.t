@@ -216,7 +216,10 @@ class Recorder(Backend):
             r.body = read_chunks(f)
         else:
             r.body = f.read(int(r.header('Content-Length') or 0))
-        self.seen.append((r.line, r.headers, r.body))
+        # mesh_pass adds X-Forwarded-Proto behind what came
+        headers = sorted(r.headers,
+                         key=lambda h: h[0].lower() == 'x-forwarded-proto')
+        self.seen.append((r.line, headers, r.body))
         data = ANSWERS.get(r.path.split('?')[0], reply('other'))
         if r.method == 'HEAD':
             data = data.split(b'\r\n\r\n')[0] + b'\r\n\r\n'
@@ -308,13 +311,17 @@ upstream plain {
     server 127.0.0.1:%d;
     keepalive 8;
 }
+map $http_x_forwarded_proto $forwarded_proto {
+    ""       $scheme;
+    default  $http_x_forwarded_proto;
+}
 server {
     listen 127.0.0.1:%d;
     location / {
         proxy_pass http://plain;
         proxy_set_header Host $http_host;
         proxy_set_header Connection "";
-        proxy_set_header X-Forwarded-Proto $mesh_forwarded_proto;
+        proxy_set_header X-Forwarded-Proto $forwarded_proto;
     }
 }
 ''' % (a.port, plain)).start()

@@ -468,3 +468,51 @@ X-Forwarded-Proto: https
 User-Agent: x/1
 --- response_body
 headers /x/y?z host=APP.local:1987,xff=192.0.2.1,proto=https,real=,via=,te=,connection=,agent=x/1,id=,method=DELETE,length=,HTTP/1.1
+
+
+
+=== TEST 23: an empty X-Forwarded-Proto is none
+--- mesh
+mesh m {
+    resource  virtualNode/me;
+
+    virtual_node me {
+        listener  1987;
+        dns       me.local;
+    }
+}
+--- raw_request eval
+"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto:\r\nConnection: close\r\n\r\n"
+--- response_body
+headers / host=a,xff=,proto=http,real=,via=,te=,connection=,agent=,id=,method=GET,length=,HTTP/1.1
+
+
+
+=== TEST 24: subrequests, each with headers of its own
+--- mesh
+mesh m {
+    resource  virtualNode/me;
+
+    virtual_node me {
+        listener  1987;
+        dns       me.local;
+    }
+}
+--- config
+location = /page {
+    ssi           on;
+    default_type  text/html;
+    return        200  '<!--# include virtual="/a" --><!--# include virtual="/b" -->';
+}
+
+location / {
+    mesh_pass  ingress;
+}
+--- request
+GET /page
+--- more_headers
+Host: a
+X-Request-Id: 7
+--- response_body
+headers /a host=a,xff=,proto=http,real=,via=,te=,connection=,agent=,id=7,method=GET,length=,HTTP/1.1
+headers /b host=a,xff=,proto=http,real=,via=,te=,connection=,agent=,id=7,method=GET,length=,HTTP/1.1

@@ -114,10 +114,6 @@ struct ngx_http_mesh_ctx_s {
 /* content handler of locations with mesh_pass */
 ngx_int_t ngx_http_mesh_handler(ngx_http_request_t *r);
 
-/* hands a request whose cluster is known to nginx's modules */
-ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx);
-
 /* of r->pool, for each context; its data is the context */
 void ngx_http_mesh_cleanup(void *data);
 
@@ -127,6 +123,16 @@ void ngx_http_mesh_cleanup(void *data);
  * port, empty if there is none.
  */
 void ngx_http_mesh_host(ngx_http_request_t *r, ngx_str_t *host);
+
+
+/* --- ngx_http_mesh_forward.c --- */
+
+/*
+ * Hands a request to nginx's modules.  A cluster of NULL is one that has no
+ * endpoints.  Returns what a content handler returns.
+ */
+ngx_int_t ngx_http_mesh_forward(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
 
 
 /* --- ngx_http_mesh_upstream.c --- */
@@ -202,6 +208,9 @@ void ngx_http_mesh_drain(ngx_mesh_shm_t *shm, ngx_log_t *log);
 
 /* when the configuration was read */
 void ngx_http_mesh_drain_init(void);
+
+/* in each process: begins to look for the file of "drain_file" */
+ngx_int_t ngx_http_mesh_drain_init_process(ngx_cycle_t *cycle);
 
 
 /* --- ngx_http_mesh_variables.c --- */

@@ -18,15 +18,13 @@
 #include "ngx_mesh_match.h"
 
 
+static ngx_int_t ngx_http_mesh_unshare(ngx_http_request_t *r);
 static uint32_t ngx_http_mesh_random(void);
 static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_ingress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
-static ngx_int_t ngx_http_mesh_upgrade(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_no_service(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx);
-static ngx_int_t ngx_http_mesh_no_endpoint(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_fill_request(ngx_http_request_t *r,
     ngx_mesh_request_t *rq);
@@ -76,6 +74,10 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
         ngx_mesh_snapshot_hold(ctx->snapshot);
     }
 
+    if (r != r->main && ngx_http_mesh_unshare(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ngx_http_mesh_observe_start(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -90,6 +92,49 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_mesh_ingress(r, mlcf, ctx);
+}
+
+
+/*
+ * A subrequest shares the list of headers with its parent, and has a copy of
+ * where it ends: what is added to one would be half in the other.
+ */
+
+static ngx_int_t
+ngx_http_mesh_unshare(ngx_http_request_t *r)
+{
+    ngx_list_t        list;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *own;
+
+    if (ngx_list_init(&list, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            own = ngx_list_push(&list);
+            if (own == NULL) {
+                return NGX_ERROR;
+            }
+
+            *own = h[i];
+        }
+    }
+
+    /* the first part, if it is the last one as well, is inside of the list */
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -140,11 +185,7 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
 
     target = ngx_mesh_match_target(ctx->route, ngx_http_mesh_random());
 
-    if (target == NULL) {
-        return ngx_http_mesh_no_endpoint(r, ctx);
-    }
-
-    ctx->cluster = target->cluster;
+    ctx->cluster = target ? target->cluster : NULL;
 
     return ngx_http_mesh_forward(r, ctx);
 }
@@ -199,108 +240,6 @@ ngx_http_mesh_ingress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
 }
 
 
-ngx_int_t
-ngx_http_mesh_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
-{
-    ngx_http_mesh_loc_conf_t  *mlcf;
-
-    static ngx_str_t  text = ngx_string("nginx was built without its gRPC "
-                                        "module\n");
-
-    if (ctx->cluster == NULL || ctx->cluster->neligible == 0) {
-        return ngx_http_mesh_no_endpoint(r, ctx);
-    }
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "mesh pass: \"%V\" to node \"%V\" port %ui",
-                   &r->uri, &ctx->cluster->node->name,
-                   (ngx_uint_t) ctx->cluster->listener->port);
-
-    ngx_http_mesh_try_create(r, ctx);
-
-    if (ngx_http_mesh_observe_forward(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ctx->cluster->listener->protocol == NGX_MESH_HTTP) {
-
-        if (r->headers_in.upgrade && ngx_http_mesh_upgrade(r) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_mesh_body_pass(r, ctx, mlcf->proxy);
-    }
-
-    if (mlcf->grpc == NULL) {
-        return ngx_http_mesh_reply(r, ctx, NGX_HTTP_BAD_GATEWAY,
-                                   NGX_HTTP_MESH_NC, &text);
-    }
-
-    return ngx_http_mesh_body_pass(r, ctx, mlcf->grpc);
-}
-
-
-/*
- * mesh_params drops Connection and Upgrade, as is usual for keepalive.  For a
- * WebSocket handshake they are added again, spelled so that the proxy module
- * does not take them for the ones to drop, which it looks up in lower case.
- * Other upgrades, h2c above all, are not let through.
- */
-
-static ngx_int_t
-ngx_http_mesh_upgrade(ngx_http_request_t *r)
-{
-    ngx_str_t         upgrade;
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  names[] = {
-        ngx_string("Connection"),
-        ngx_string("Upgrade")
-    };
-
-    upgrade = r->headers_in.upgrade->value;
-
-    if (r != r->main
-        || r->http_version != NGX_HTTP_VERSION_11
-        || upgrade.len != 9
-        || ngx_strncasecmp(upgrade.data, (u_char *) "websocket", 9) != 0)
-    {
-        return NGX_OK;
-    }
-
-    /* added already, if an error page leads to mesh_pass again */
-
-    h = r->headers_in.headers.last->elts;
-
-    if (h[r->headers_in.headers.last->nelts - 1].key.data == names[1].data) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < 2; i++) {
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        h->hash = 1;
-        h->key = names[i];
-        h->lowcase_key = names[i].data;
-        ngx_mesh_table_elt_end(h);
-
-        h->value = upgrade;
-
-        if (i == 0) {
-            ngx_str_set(&h->value, "upgrade");
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 /* App Mesh: 404 for a Host that no backend has (reference: egress, vhosts) */
 
 static ngx_int_t
@@ -317,16 +256,6 @@ ngx_http_mesh_no_service(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     return ngx_http_mesh_reply(r, ctx, NGX_HTTP_NOT_FOUND, NGX_HTTP_MESH_NR,
                                NULL);
-}
-
-
-static ngx_int_t
-ngx_http_mesh_no_endpoint(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
-{
-    static ngx_str_t  text = ngx_string("no healthy upstream");
-
-    return ngx_http_mesh_reply(r, ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                               NGX_HTTP_MESH_UH, &text);
 }
 
 

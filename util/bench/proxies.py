@@ -101,13 +101,21 @@ def plain_params():
     """conf/mesh_params for an nginx without the module.
 
     The very same settings, but for the one header that takes a variable of the
-    module and the log format.
+    module and the log format, and what mesh_pass does without a directive.
     """
 
     values = {'$mesh_proxy_host': '$http_host'}
+    headers = '''
+map $http_x_forwarded_proto $forwarded_proto {
+    ""       $scheme;
+    default  $http_x_forwarded_proto;
+}
+proxy_set_header  X-Forwarded-Proto  $forwarded_proto;
+grpc_set_header   X-Forwarded-Proto  $forwarded_proto;
+'''
 
     with open(MESH_PARAMS) as f:
-        text = re.sub(r'#.*', '', f.read())
+        text = re.sub(r'#.*', '', f.read()) + headers
     text = re.sub(r'^log_format[^;]*;', '', text, flags=re.M)
     for name, value in values.items():
         text = text.replace(name, value)
