@@ -106,6 +106,22 @@ void ngx_mesh_sampling_init_worker(ngx_mesh_sampling_t *s, ngx_log_t *log);
 void ngx_mesh_sampling_exit_worker(ngx_mesh_sampling_t *s);
 
 /*
+ * The rules of a manifest, in "pool"; on NULL "error" says what is wrong and
+ * where.  A rule that matches everything is added at the end, the manifest's
+ * default.  Without a manifest it is one request a second and "rate" (in
+ * millionths) of the others.
+ */
+ngx_mesh_sampling_rules_t *ngx_mesh_sampling_manifest(ngx_pool_t *pool,
+    ngx_str_t *text, ngx_str_t *error);
+ngx_mesh_sampling_rules_t *ngx_mesh_sampling_default(ngx_pool_t *pool,
+    ngx_uint_t rate);
+
+#define NGX_MESH_SAMPLING_DEFAULT_RATE  (NGX_MESH_SAMPLING_MILLION / 20)
+
+/* a number from 0 to 1, in millionths; NGX_ERROR for anything else */
+ngx_int_t ngx_mesh_sampling_rate(ngx_str_t *text);
+
+/*
  * Is a request to be traced?  "now" are seconds that are the same in all
  * workers and never jump, of ngx_current_msec.  1 or 0.
  */
