@@ -77,6 +77,7 @@ typedef struct {
     ngx_mesh_control_conf_t    control;
     ngx_msec_t                 interval;
     ngx_str_t                  state;           /* directory, or empty */
+    ngx_str_t                  drain_file;      /* or empty */
 
     size_t                     zone_size;
     size_t                     max_document;

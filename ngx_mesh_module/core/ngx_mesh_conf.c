@@ -20,7 +20,7 @@
 #include "ngx_mesh_retry.h"
 
 
-static char *ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_mesh_conf_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_mesh_conf_app_address(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -107,9 +107,16 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
 
     { ngx_string("state"),
       NGX_MESH_CONF|NGX_CONF_TAKE1,
-      ngx_mesh_conf_state,
+      ngx_mesh_conf_path,
       0,
+      offsetof(ngx_mesh_conf_t, state),
+      NULL },
+
+    { ngx_string("drain_file"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_path,
       0,
+      offsetof(ngx_mesh_conf_t, drain_file),
       NULL },
 
     { ngx_string("zone"),
@@ -321,21 +328,25 @@ ngx_module_t  ngx_mesh_conf_module = {
 };
 
 
+/* a name that is relative to the prefix */
+
 static char *
-ngx_mesh_conf_state(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_mesh_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_mesh_conf_t  *mcf = conf;
+    char  *p = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t  *field, *value;
 
-    if (mcf->state.len) {
+    field = (ngx_str_t *) (p + cmd->offset);
+
+    if (field->len) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    mcf->state = value[1];
+    *field = value[1];
 
-    if (ngx_conf_full_name(cf->cycle, &mcf->state, 0) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, field, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -124,6 +124,7 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
      *     mcf->resource = { 0, NULL };
      *     mcf->control_plane = { 0, NULL };
      *     mcf->state = { 0, NULL };
+     *     mcf->drain_file = { 0, NULL };
      *     mcf->app_address = { 0, NULL };
      *     mcf->tree = NULL;
      *     mcf->shm = NULL;

@@ -7,14 +7,21 @@
  * Draining: clients are asked to go elsewhere while they are still served.
  *
  * POST /drain_listeners sets a mark in shared memory and wakes the workers.
- * From then on an answer over HTTP/1 closes its connection, connections of
- * HTTP/2 get a GOAWAY, and those that are idle are closed, all as nginx does in
- * a worker that shuts down; but the listening sockets stay open, and whoever
- * comes is served.  A worker that does shut down says "Connection: close" here
- * too: nginx itself would announce keep-alive and close.
+ * From then on an answer over HTTP/1 closes its connection, and a little later
+ * connections of HTTP/2 get a GOAWAY, and those that are idle are closed, all as
+ * nginx does in a worker that shuts down; but the listening sockets stay open,
+ * and whoever comes is served.  A worker that does shut down says "Connection:
+ * close" here too: nginx itself would announce keep-alive and close.
+ *
+ * Later, because a request may be on its way on a connection that seems idle,
+ * and its client would not know whether it was taken.  Clients with something to
+ * say have been told to go by then.
  *
  * Only connections of listening sockets with mesh_pass are meant, so that those
  * who watch the admin pages are not sent away.
+ *
+ * A file that appears (drain_file) does the same, for who ends this nginx and
+ * has nothing to send a request with, as the supervisor of util/mesh.
  */
 
 
@@ -27,8 +34,10 @@
 
 
 #define NGX_HTTP_MESH_DRAIN_INTERVAL  500   /* ms */
+#define NGX_HTTP_MESH_DRAIN_QUIET     2000
 
 
+static void ngx_http_mesh_drain_file_handler(ngx_event_t *ev);
 static void ngx_http_mesh_drain_wake_handler(void);
 static void ngx_http_mesh_drain_start(void);
 static void ngx_http_mesh_drain_timer_handler(ngx_event_t *ev);
@@ -39,6 +48,7 @@ static ngx_uint_t ngx_http_mesh_drain_listening(
 
 
 static ngx_event_t       ngx_http_mesh_drain_timer;
+static ngx_event_t       ngx_http_mesh_drain_file_timer;
 static ngx_connection_t  ngx_http_mesh_drain_dummy;
 
 
@@ -52,6 +62,63 @@ ngx_http_mesh_drain_init(void)
     ngx_http_mesh_drain_timer.handler = ngx_http_mesh_drain_timer_handler;
     ngx_http_mesh_drain_timer.data = &ngx_http_mesh_drain_dummy;
     ngx_http_mesh_drain_timer.cancelable = 1;
+}
+
+
+/* one worker looks, and wakes the others */
+
+ngx_int_t
+ngx_http_mesh_drain_init_process(ngx_cycle_t *cycle)
+{
+    ngx_event_t      *ev;
+    ngx_mesh_conf_t  *mcf;
+
+    mcf = ngx_mesh_get_conf(cycle);
+
+    if (mcf == NULL
+        || mcf->drain_file.len == 0
+        || ngx_worker != 0
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_mesh_drain_dummy.fd = (ngx_socket_t) -1;
+
+    ev = &ngx_http_mesh_drain_file_timer;
+
+    ev->handler = ngx_http_mesh_drain_file_handler;
+    ev->data = &ngx_http_mesh_drain_dummy;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    ngx_add_timer(ev, 0);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_mesh_drain_file_handler(ngx_event_t *ev)
+{
+    ngx_mesh_conf_t  *mcf;
+    ngx_file_info_t   fi;
+
+    mcf = ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle);
+
+    /* "ev->log" is of the cycle that a single process has left by a reload */
+
+    ev->log = ngx_cycle->log;
+
+    if (mcf && mcf->drain_file.len
+        && !ngx_mesh_shm_draining(mcf->shm)
+        && ngx_file_info(mcf->drain_file.data, &fi) != NGX_FILE_ERROR)
+    {
+        ngx_http_mesh_drain(mcf->shm, ngx_cycle->log);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_MESH_DRAIN_INTERVAL);
 }
 
 
@@ -108,7 +175,7 @@ ngx_http_mesh_drain_start(void)
 {
     if (!ngx_http_mesh_drain_timer.timer_set) {
         ngx_http_mesh_drain_timer.log = ngx_cycle->log;
-        ngx_add_timer(&ngx_http_mesh_drain_timer, 0);
+        ngx_add_timer(&ngx_http_mesh_drain_timer, NGX_HTTP_MESH_DRAIN_QUIET);
     }
 }
 
