@@ -5,11 +5,16 @@
 # keeps (new one in, old one out, drained, stopped) none fails; with kill -9
 # instead, how many do is reported for each of the default retry policies.
 #
+# Before that, how a sidecar that util/mesh started ends: drained at SIGTERM, in
+# the time it has for it, and with nothing left behind.
+#
 # The long form runs for 60 s at 500 requests a second.
 
 import http.client
+import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,11 +22,229 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
-from mesh_test import (LONG, SANITIZE, SLOW, Backend, Sidecar, at_end,
+from mesh_test import (LONG, NGINX, ROOT, SANITIZE, SLOW, Backend, Load,
+                       Sidecar, alive, at_end, children, connect, directory,
                        document, endpoint, free_port, reply, request, tap,
                        wait)
 
 RATE, SECONDS = (500, 60) if LONG and not SANITIZE else (80, 6)
+
+
+class Launched:
+    """An application, and its sidecar as util/mesh starts it."""
+
+    def __init__(self, *options, env=None):
+        self.hold = threading.Event()
+        self.app = Backend('me', answer=self.answer)
+        self.dir = directory()
+        self.port, self.admin = free_port(), free_port()
+        doc = document(1, {'other': [free_port()]})
+        doc['virtualNodes'].append({'virtualNodeName': 'me', 'spec': {
+            'listeners': [{'portMapping': {'port': self.app.port,
+                                           'protocol': 'http'}}],
+            'serviceDiscovery': {'dns': {'hostname': 'me.local'}}}})
+        with open(self.dir + '/mesh.json', 'w') as f:
+            json.dump(doc, f)
+        at_end(self.hold.set)
+
+        env = dict(os.environ, NGINX=NGINX, MESH_MODULE=os.path.join(
+            os.environ['MESH_BUILD_DIR'], 'ngx_http_mesh_module.so'),
+            **env or {})
+        for name in [n for n in env if n.startswith(('LISTENER_', 'ENVOY_'))]:
+            del env[name]
+        self.process = subprocess.Popen(
+            [ROOT + '/util/mesh', 'sidecar',
+             '--resource', 'mesh/m/virtualNode/me',
+             '--control-plane', 'file:%s/mesh.json' % self.dir,
+             '--egress', 'off', '--ingress', '127.0.0.1:%d' % self.port,
+             '--admin', '127.0.0.1:%d' % self.admin, '--workers', '2',
+             '--run-dir', self.dir + '/run', '--state', self.dir + '/state',
+             '--access-log', 'off'] + list(options),
+            stderr=open(self.dir + '/log', 'ab'), env=env)
+        at_end(self.kill)
+
+    def answer(self, r):
+        if r.path == '/hold':
+            self.hold.wait(60)
+        return reply('me')
+
+    def ready(self):
+        """The status of /ready, None if nobody answers."""
+        if self.process.poll() is not None:
+            return None
+        try:
+            return request(self.admin, '/ready').status
+        except OSError:
+            return None
+
+    def start(self):
+        if not wait(lambda: self.ready() == 200, 20):
+            raise RuntimeError('no sidecar: ' + self.log())
+        self.master = int(open(self.dir + '/run/nginx.pid').read())
+        return self
+
+    def holding(self):
+        """A connection whose request has come to the application."""
+        s = connect(self.port)
+        s.sendall(b'GET /hold HTTP/1.1\r\nHost: me\r\n\r\n')
+        if not wait(lambda: [r for r in self.app.requests
+                             if r.path == '/hold']):
+            raise RuntimeError('the request did not come')
+        return s
+
+    def send(self, sig):
+        self.process.send_signal(sig)
+        return time.monotonic()
+
+    def ended(self, timeout):
+        return wait(lambda: self.process.poll() is not None, timeout)
+
+    def log(self):
+        return open(self.dir + '/log', errors='replace').read()
+
+    def kill(self):
+        for pid in children(self.process.pid) + [self.process.pid]:
+            if self.process.poll() is None:
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def terminated():
+    """SIGTERM while clients send requests and do not yet know better."""
+    n = Launched('--drain', '5', '--grace', '10').start()
+
+    with open('/proc/%d/smaps_rollup' % n.process.pid) as f:
+        pss = [int(x.split()[1]) for x in f if x.startswith('Pss:')][0]
+    tap.ok(pss < 1024, 'the supervisor takes %d kB' % pss)
+    tap.ok(n.master in children(n.process.pid), 'nginx is its child')
+
+    load = Load(n.port, clients=8, host='me', pause=0.002)
+    load.more(100)
+    idle = connect(n.port)
+    idle.sendall(b'GET / HTTP/1.1\r\nHost: me\r\n\r\n')
+    tap.ok(b' 200 ' in idle.recv(4096), 'a connection that will be idle')
+
+    begin = n.send(signal.SIGTERM)
+    tap.ok(wait(lambda: n.ready() == 503, 3), '/ready turns 503')
+    idle.settimeout(10 * SLOW)
+    tap.same(idle.recv(4096), b'', 'idle connections are closed')
+    before = load.connections
+    tap.ok(load.more(200, 3), 'whoever comes is served')
+    tap.ok(load.connections >= before + 200, 'each on a new connection')
+    held = n.holding()
+
+    # as clients that have learned of it
+    load.stop()
+    took = time.monotonic() - begin
+    tap.same(load.failures[:5], [], 'none of %d requests failed in %.1f s'
+             % (load.done, took))
+    tap.same(load.resets, 0, 'no connection was closed under a request')
+
+    wait(lambda: 'shutting down' in n.log(), 10, 0.05)
+    tap.ok(5 <= time.monotonic() - begin, 'it served for as long as told')
+    n.hold.set()
+    tap.ok(b' 200 ' in held.recv(4096), 'the last request is answered')
+    tap.ok(n.ended(5), 'and it ends with it')
+    tap.same(n.process.returncode, 0, 'with status 0')
+    tap.ok('[alert]' not in n.log(), 'nothing bad is logged')
+
+
+def bounds():
+    n = Launched('--drain', '0', '--grace', '1').start()
+    held = n.holding()
+    begin = n.send(signal.SIGTERM)
+    tap.ok(n.ended(10), 'a request that does not end is waited for in vain')
+    took = time.monotonic() - begin
+    tap.ok(0.9 <= took <= 5 * SLOW, 'for a second, and a bit: %.1f s' % took)
+    tap.same(n.process.returncode, 0, 'status')
+    held.close()
+
+    n = Launched('--drain', '600').start()
+    n.send(signal.SIGTERM)
+    wait(lambda: n.ready() == 503)
+    held = n.holding()
+    begin = n.send(signal.SIGTERM)
+    tap.ok(n.ended(10), 'a second SIGTERM ends it at once: %.1f s'
+           % (time.monotonic() - begin))
+    held.close()
+
+    n = Launched('--drain', '600', '--grace', '600').start()
+    held = n.holding()
+    n.send(signal.SIGQUIT)
+    tap.ok(wait(lambda: 'gracefully shutting down' in n.log()),
+           'SIGQUIT does not drain')
+    n.hold.set()
+    tap.ok(b' 200 ' in held.recv(4096) and n.ended(5), 'it ends with the last'
+           ' request')
+
+
+def handed_on():
+    n = Launched().start()
+    old = children(n.master)
+    n.send(signal.SIGHUP)
+    tap.ok(wait(lambda: len(children(n.master)) == 2
+                and not set(old) & set(children(n.master))), 'SIGHUP reloads')
+    n.send(signal.SIGUSR1)
+    tap.ok(wait(lambda: 'reopening logs' in n.log()), 'SIGUSR1 reopens logs')
+    n.send(signal.SIGUSR2)
+    tap.ok(wait(lambda: 'changing binary signal is ignored' in n.log()),
+           'SIGUSR2 is refused by nginx, and says so')
+    n.send(signal.SIGWINCH)
+    tap.same(n.ready(), 200, 'it goes on')
+    master, n.process.returncode = n.master, None
+
+    n.send(signal.SIGQUIT)
+    n.ended(10)
+    tap.same(n.process.returncode, 0, 'SIGQUIT ends it with status 0')
+    tap.ok(not alive(master), 'and nginx')
+
+    busy = Backend('busy')
+    n = Launched('--admin', '127.0.0.1:%d' % busy.port)
+    tap.ok(n.ended(20), 'where nginx cannot start')
+    tap.same(n.process.returncode, 1, 'its status is passed on')
+
+    n = Launched(env={'MESH_SUPERVISE': 'off'}).start()
+    tap.same(n.master, n.process.pid, 'MESH_SUPERVISE=off: nginx itself')
+    n.send(signal.SIGTERM)
+    tap.ok(n.ended(5), 'which ends at once')
+
+
+def orphan():
+    if subprocess.run(['sh', '-c', 'setpriv --pdeathsig QUIT true'],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        tap.skip('nginx ends with a supervisor that is killed',
+                 'no setpriv here that can do it')
+        return
+
+    n = Launched().start()
+    held = n.holding()
+    n.send(signal.SIGKILL)
+    n.process.wait()
+    n.hold.set()
+    tap.ok(b' 200 ' in held.recv(4096), 'its supervisor was killed: requests'
+           ' are answered')
+    tap.ok(wait(lambda: not alive(n.master)), 'and nginx ends')
+
+
+def file():
+    n = Sidecar(document(1, {'a': [Backend('a').port]}), workers=2,
+                mesh='drain_file drained;').start()
+    n.at('1')
+    open(n.path('drained'), 'w').close()
+    tap.ok(wait(lambda: n.page('/ready').status == 503), 'drain_file drains')
+    tap.same(n.get().header('Connection'), 'close', 'and says so to clients')
+    time.sleep(1.2)                     # it is still there when looked at again
+    tap.same(len(n.lines('draining, clients are told to go')), 1,
+             'which is logged once')
+    os.unlink(n.path('drained'))
+    n.reload()
+    tap.ok(wait(lambda: n.page('/ready').status == 200),
+           'a reload without it ends that')
+
+    n.mesh = 'drain_file a; drain_file b;'
+    status, text = n.test()
+    tap.ok(status == 1 and '"drain_file" directive is duplicate in' in text,
+           'not twice', text)
 
 
 class Instance:
@@ -200,4 +423,4 @@ def kills():
     killed('safe', 'POST')
 
 
-tap.run(rolling, kills)
+tap.run(terminated, bounds, handed_on, orphan, file, rolling, kills)

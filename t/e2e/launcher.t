@@ -103,6 +103,7 @@ has '--run-dir' 'pid /r/d/nginx.pid;'
 has '--workers' 'worker_processes 3;'
 has '--connections' 'worker_connections 512;'
 has '--drain' 'worker_shutdown_timeout 7s;'
+has 'the file to drain by' 'drain_file /r/d/drain;'
 has '--app-address' 'app_address 127\.0\.0\.9;'
 has '--lb-policy' 'lb_policy least_request;'
 has '--interval' 'control_plane file:/etc/mesh.json interval=250ms;'
@@ -155,6 +156,11 @@ has 'ENVOY_LOG_LEVEL' 'error_log stderr warn;'
 has 'ENVOY_CONCURRENCY' 'worker_processes 2;'
 has 'ENVOY_ADMIN_ACCESS_PORT' 'listen 127\.0\.0\.1:9999;'
 has 'LISTENER_DRAIN_WAIT_TIME_S' 'worker_shutdown_timeout 5s;'
+mesh "${env[@]}" MESH_DRAIN=2 LISTENER_DRAIN_WAIT_TIME_S=7 MESH_GRACE=9
+has 'the longer of both after SIGQUIT' 'worker_shutdown_timeout 9s;'
+mesh "${env[@]}" LISTENER_DRAIN_WAIT_TIME_S=0
+has 'not to drain is allowed' 'worker_shutdown_timeout 5s;'
+mesh "${env[@]}" MESH_EGRESS=127.0.0.1:1 MESH_INGRESS=off MESH_STATE=/e/s
 has 'MESH_EGRESS' 'listen 127\.0\.0\.1:1;'
 hasnt 'MESH_INGRESS=off' 'mesh_pass ingress'
 has 'MESH_STATE' 'state /e/s;'
@@ -227,7 +233,8 @@ closed() {  # closed OPTION GOOD
 for option in resource control-plane control-plane-ca region interval egress \
               ingress \
               egress-http2 ingress-http2 admin app-address lb-policy state \
-              run-dir workers connections drain log-level access-log user
+              run-dir workers connections drain grace log-level access-log \
+              user supervise
 do
     good=/x
     case $option in
@@ -238,7 +245,8 @@ do
         egress|ingress|*http2|admin) good=127.0.0.1:80 ;;
         app-address) good=127.0.0.1 ;;
         lb-policy) good=round_robin ;;
-        workers|connections|drain) good=100 ;;
+        workers|connections|drain|grace) good=100 ;;
+        supervise) good=on ;;
         log-level) good=info ;;
         user) good=nobody; [ "$(id -u)" = 0 ] || continue ;;
     esac
@@ -279,7 +287,7 @@ hasnt 'a line without a value is left out' \
 mesh --data d --listen 0.0.0.0:443 --keys /k --region eu-west-1 \
     --account 111122223333 --quotas meshes=3,routes=0 --max-wait 90s \
     --tls-certificate /c.pem --tls-certificate-key /c.key \
-    --run-dir /r/d --workers 3 --connections 512 --drain 7 --log-level warn \
+    --run-dir /r/d --workers 3 --connections 512 --grace 7 --log-level warn \
     --access-log off
 ok $? 'all options'
 has '--data, relative' "mesh_store sqlite:$PWD/d/store\.db;"
@@ -293,7 +301,7 @@ has '--quotas' 'mesh_quotas meshes=3 routes=0;'
 has '--max-wait' 'mesh_max_wait 90s;'
 has '--workers' 'worker_processes 3;'
 has '--connections' 'worker_connections 512;'
-has '--drain' 'worker_shutdown_timeout 7s;'
+has '--grace' 'worker_shutdown_timeout 7s;'
 has '--log-level' 'error_log stderr warn;'
 has '--access-log off' 'access_log off;'
 
@@ -443,12 +451,14 @@ done
 [ "$status" = 200 ]
 ok $? '/ready'
 
-[ "$(cat "$run/nginx.pid" 2>/dev/null)" = "$pid" ]
-ok $? 'the launcher became nginx'
+master=$(cat "$run/nginx.pid")
+[ "$(awk '{ print $4 }' "/proc/$master/stat")" = "$pid" ] \
+    && grep -q supervise.sh "/proc/$pid/cmdline"
+ok $? 'the launcher became the supervisor of nginx'
 
 rendered=$(stat -c %i%y "$run/nginx.conf")
 util/mesh "${start[@]}" --workers 2 > "$dir/out" 2> "$dir/second"
-[ $? = 2 ] && grep -q "process $pid runs in $run" "$dir/second" \
+[ $? = 2 ] && grep -q "process $master runs in $run" "$dir/second" \
     && [ "$(stat -c %i%y "$run/nginx.conf")" = "$rendered" ]
 ok $? 'a second one does not start in its place'
 

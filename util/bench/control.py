@@ -51,7 +51,7 @@ class ControlPlane:
 
     def start(self):
         argv = [os.path.join(proxies.ROOT, 'util', 'mesh'), 'control-plane',
-                '--listen', '127.0.0.1:%d' % self.port, '--data', self.data,
+                '--supervise', 'off', '--listen', '127.0.0.1:%d' % self.port, '--data', self.data,
                 '--run-dir', os.path.join(self.dir, 'run'),
                 '--workers', str(self.workers), '--access-log', 'off',
                 '--connections', str(CONNECTIONS)]
@@ -94,7 +94,7 @@ class Sidecar:
         self.dir = os.path.join(plane.dir, 'sidecar-%d' % n)
         self.process = system.Process([
             os.path.join(proxies.ROOT, 'util', 'mesh'), 'sidecar',
-            '--resource', resource,
+            '--supervise', 'off', '--resource', resource,
             '--control-plane', 'http://127.0.0.1:%d' % plane.port,
             '--egress', '127.0.0.1:%d' % system.free_port(),
             '--ingress', 'off', '--admin', '127.0.0.1:%d' % self.port,

@@ -155,7 +155,7 @@ class Ordering:
 
     def start_control_plane(self):
         self.start("control-plane", [
-            "util/mesh", "control-plane",
+            "util/mesh", "control-plane", "--supervise", "off",
             "--listen", f"127.0.0.1:{self.port}",
             "--data", str(self.directory / "control-plane"),
             "--run-dir", str(self.directory / "control-plane-run"),
@@ -173,7 +173,7 @@ class Ordering:
     def start_sidecar(self, node):
         ports = self.ports[node]
         self.start(f"{node}-sidecar", [
-            "util/mesh", "sidecar",
+            "util/mesh", "sidecar", "--supervise", "off",
             "--resource", f"mesh/ordering/virtualNode/{node}",
             "--control-plane", self.api.url,
             "--egress", f"127.0.0.1:{ports['egress']}",

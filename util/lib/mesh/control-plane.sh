@@ -30,8 +30,8 @@
 #                             the container may use [MESH_WORKERS]
 #   --connections N           for each worker, default 16384; a waiting proxy
 #                             takes one [MESH_CONNECTIONS]
-#   --drain SECONDS           for requests to end on SIGQUIT, default 10
-#                             [MESH_DRAIN]
+#   --grace SECONDS           for requests to end when it is stopped, default 10
+#                             [MESH_GRACE]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL]
 #   --access-log FILE         default /dev/stdout if it can be opened (a socket,
@@ -46,8 +46,8 @@ files=()
 control=1
 
 valued=" listen data keys auth region account quotas max-wait tls-certificate
-    tls-certificate-key run-dir workers connections drain log-level access-log
-    user "
+    tls-certificate-key run-dir workers connections grace log-level access-log
+    user supervise "
 
 # An address that only this machine reaches: as nginx listens on it, so that a
 # port alone is one of 127.0.0.1.
@@ -129,7 +129,10 @@ take_role() {
     take_account
     take_quotas
     take_max_wait
-    take_process 16384 10
+    take_process 16384
+    take_seconds grace 10 1 MESH_GRACE
+    grace=$seconds
+    set_value shutdown_timeout "$grace"
     take_logs control
     take_user
     take_run_dir $name

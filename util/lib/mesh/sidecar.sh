@@ -34,8 +34,12 @@
 #                             the container may use [MESH_WORKERS,
 #                             ENVOY_CONCURRENCY]
 #   --connections N           for each worker, default 4096 [MESH_CONNECTIONS]
-#   --drain SECONDS           for requests to end on SIGQUIT, default 20
-#                             [MESH_DRAIN, LISTENER_DRAIN_WAIT_TIME_S]
+#   --drain SECONDS           how long it goes on after SIGTERM, default 20; 0:
+#                             not at all [MESH_DRAIN,
+#                             LISTENER_DRAIN_WAIT_TIME_S]
+#   --grace SECONDS           for requests to end after that, default 5; after
+#                             SIGQUIT they have the longer of the two
+#                             [MESH_GRACE]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL, ENVOY_LOG_LEVEL]
 #   --access-log FILE         default /dev/stdout if it can be opened (a socket,
@@ -54,7 +58,7 @@ files=(mesh_params)
 
 valued=" resource control-plane control-plane-ca region interval egress ingress
     egress-http2 ingress-http2 admin app-address lb-policy state run-dir workers
-    connections drain log-level access-log user "
+    connections drain grace log-level access-log user supervise "
 
 take_resource() {
     local value name=${from[resource]:-}
@@ -184,13 +188,27 @@ take_lb_policy() {
     esac
 }
 
+take_stop() {
+    local timeout
+
+    take_seconds drain 20 0 MESH_DRAIN LISTENER_DRAIN_WAIT_TIME_S
+    drain=$seconds
+    take_seconds grace 5 1 MESH_GRACE
+    grace=$seconds
+
+    timeout=$drain
+    [ "$timeout" -ge "$grace" ] || timeout=$grace
+    set_value shutdown_timeout "$timeout"
+}
+
 take_role() {
     take_resource
     take_region
     take_control_plane
     take_addresses
     take_lb_policy
-    take_process 4096 20 ENVOY_CONCURRENCY LISTENER_DRAIN_WAIT_TIME_S
+    take_process 4096 ENVOY_CONCURRENCY
+    take_stop
     take_logs mesh ENVOY_LOG_LEVEL
     take_user
     take_run_dir "${values[mesh]}-${values[node]}"
