@@ -15,6 +15,7 @@
 #include <ngx_event.h>
 
 #include "ngx_mesh_agent.h"
+#include "ngx_mesh_otlp.h"
 #include "ngx_mesh_prober.h"
 #include "ngx_mesh_state.h"
 #include "ngx_mesh_threads.h"
@@ -90,7 +91,15 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
 
     mcf = ngx_mesh_get_conf(cycle);
 
-    if (mcf == NULL || mcf->control_plane.len == 0) {
+    if (mcf == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_mesh_otlp_init_conf(cycle, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->control_plane.len == 0) {
         return NGX_CONF_OK;
     }
 
@@ -281,6 +290,16 @@ ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
 
     /* a reload of a single process: init_process is not called again */
 
+    if (ngx_process == NGX_PROCESS_SINGLE
+        && !ngx_is_init_cycle(cycle->old_cycle))
+    {
+        ngx_mesh_otlp_stop();
+
+        if (mcf) {
+            ngx_mesh_otlp_start(cycle, mcf);
+        }
+    }
+
     if (ngx_process == NGX_PROCESS_SINGLE && ngx_mesh_agent_running()) {
         ngx_mesh_prober_stop();
         ngx_mesh_agent_stop();
@@ -333,20 +352,29 @@ ngx_mesh_agent_create_directory(ngx_cycle_t *cycle, ngx_str_t *directory)
 static ngx_int_t
 ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 {
+    ngx_mesh_conf_t        *mcf;
     ngx_mesh_agent_conf_t  *acf;
 
-    acf = ngx_mesh_agent_get_conf(cycle);
+    mcf = ngx_mesh_get_conf(cycle);
 
-    if (acf == NULL
+    if (mcf == NULL
         || (ngx_process != NGX_PROCESS_WORKER
             && ngx_process != NGX_PROCESS_SINGLE))
     {
         return NGX_OK;
     }
 
-    ngx_mesh_agent_init_worker(cycle, ngx_mesh_get_conf(cycle), acf);
+    ngx_mesh_otlp_start(cycle, mcf);
+
+    acf = ngx_mesh_agent_get_conf(cycle);
+
+    if (acf == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_mesh_agent_init_worker(cycle, mcf, acf);
     ngx_mesh_agent_start();
-    ngx_mesh_prober_start(cycle, ngx_mesh_get_conf(cycle));
+    ngx_mesh_prober_start(cycle, mcf);
 
     return NGX_OK;
 }
@@ -359,4 +387,5 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
 {
     ngx_mesh_prober_stop();
     ngx_mesh_agent_stop();
+    ngx_mesh_otlp_stop();
 }

@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_compat.h"
+#include "ngx_mesh_conf_otlp.h"
 #include "ngx_mesh_document.h"
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_model.h"
@@ -92,6 +93,8 @@ typedef struct {
     ngx_msec_t                 keepalive_timeout;
     ngx_uint_t                 keepalive_requests;
     ngx_msec_t                 keepalive_time;
+
+    ngx_mesh_otlp_conf_t      *otlp;            /* NULL: no such spans */
 
     ngx_mesh_json_t           *tree;            /* of directives, or NULL */
     ngx_str_t                  document;        /* the same as text */

@@ -133,6 +133,13 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       offsetof(ngx_mesh_conf_t, max_document),
       NULL },
 
+    { ngx_string("otlp"),
+      NGX_MESH_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_otlp,
+      0,
+      0,
+      NULL },
+
     { ngx_string("app_address"),
       NGX_MESH_CONF|NGX_CONF_TAKE1,
       ngx_mesh_conf_app_address,
