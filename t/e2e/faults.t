@@ -12,58 +12,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_h2
-from mesh_fault import Fault, closed, full
-from mesh_test import (SLOW, Backend, Sidecar, connect, document, node,
-                       read_all, reply, request, tap, wait)
-
-FLAGS = 'add_header X-Flags $mesh_response_flags always;'
-
-
-def duration(ms):
-    return {'unit': 'ms', 'value': ms}
-
-
-def policy(*events, retries=2, per_try=10000):
-    """A retryPolicy; events by name of any of the three lists."""
-    http = [e for e in events if e in ('server-error', 'gateway-error',
-                                       'client-error', 'stream-error')]
-    tcp = [e for e in events if e == 'connection-error']
-    grpc = [e for e in events if e not in http + tcp]
-    found = {'maxRetries': retries, 'perRetryTimeout': duration(per_try)}
-    for name, value in (('httpRetryEvents', http), ('tcpRetryEvents', tcp),
-                        ('grpcRetryEvents', grpc)):
-        if value:
-            found[name] = value
-    return found
-
-
-def routed(version, ports, retry=None, timeout=None, protocol='http'):
-    d = document(version, {'a': ports}, protocol=protocol)
-    rule = d['routes'][0]['spec'][protocol + 'Route']
-    if retry:
-        rule['retryPolicy'] = retry
-    if timeout:
-        rule['timeout'] = {k: duration(v) for k, v in timeout.items()}
-    return d
-
-
-class Mesh:
-    """A sidecar whose document is replaced from case to case."""
-
-    def __init__(self, **kw):
-        self.version = 0
-        self.n = Sidecar(routed(0, [1]), location=FLAGS, **kw).start()
-
-    def use(self, ports, **kw):
-        self.version += 1
-        self.n.put(routed(self.version, ports, **kw))
-        self.n.at(str(self.version))
-
-    def end(self):
-        tap.ok(wait(lambda: self.n.in_flight() == 0),
-               'nothing stays in flight')
-        tap.ok(self.n.stop(), 'ends')
-        tap.same(self.n.bad(), [], 'no alerts')
+from mesh_fault import (FLAGS, Fault, Mesh, closed, duration, full, policy,
+                        routed)
+from mesh_test import (SLOW, Backend, Sidecar, connect, node, read_all, reply,
+                       request, tap, wait)
 
 
 NONE = policy('server-error', retries=0)

@@ -25,7 +25,10 @@ import struct
 import threading
 import time
 
-from mesh_test import SLOW, at_end, read_request, reply
+from mesh_test import (SLOW, Sidecar, at_end, document, read_request, reply,
+                       tap, wait)
+
+FLAGS = 'add_header X-Flags $mesh_response_flags always;'
 
 OK = reply('ok')
 TEN = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789'
@@ -159,3 +162,52 @@ def full():
         if not select.select([], [c], [], 0.1)[1]:
             return s.getsockname()[1]
     raise RuntimeError('the queue of a listening socket has no end')
+
+
+# the proxy in front of them
+
+def duration(ms):
+    return {'unit': 'ms', 'value': ms}
+
+
+def policy(*events, retries=2, per_try=10000):
+    """A retryPolicy; events by name of any of the three lists."""
+    http = [e for e in events if e in ('server-error', 'gateway-error',
+                                       'client-error', 'stream-error')]
+    tcp = [e for e in events if e == 'connection-error']
+    grpc = [e for e in events if e not in http + tcp]
+    found = {'maxRetries': retries, 'perRetryTimeout': duration(per_try)}
+    for name, value in (('httpRetryEvents', http), ('tcpRetryEvents', tcp),
+                        ('grpcRetryEvents', grpc)):
+        if value:
+            found[name] = value
+    return found
+
+
+def routed(version, ports, retry=None, timeout=None, protocol='http'):
+    d = document(version, {'a': ports}, protocol=protocol)
+    rule = d['routes'][0]['spec'][protocol + 'Route']
+    if retry:
+        rule['retryPolicy'] = retry
+    if timeout:
+        rule['timeout'] = {k: duration(v) for k, v in timeout.items()}
+    return d
+
+
+class Mesh:
+    """A sidecar whose document is replaced from case to case."""
+
+    def __init__(self, **kw):
+        self.version = 0
+        self.n = Sidecar(routed(0, [1]), location=FLAGS, **kw).start()
+
+    def use(self, ports, **kw):
+        self.version += 1
+        self.n.put(routed(self.version, ports, **kw))
+        self.n.at(str(self.version))
+
+    def end(self):
+        tap.ok(wait(lambda: self.n.in_flight() == 0),
+               'nothing stays in flight')
+        tap.ok(self.n.stop(), 'ends')
+        tap.same(self.n.bad(), [], 'no alerts')
