@@ -19,6 +19,7 @@
 
 #include "ngx_mesh_compat.h"
 #include "ngx_mesh_conf_otlp.h"
+#include "ngx_mesh_conf_trace.h"
 #include "ngx_mesh_document.h"
 #include "ngx_mesh_json.h"
 #include "ngx_mesh_model.h"
@@ -95,6 +96,8 @@ typedef struct {
     ngx_msec_t                 keepalive_time;
 
     ngx_mesh_otlp_conf_t      *otlp;            /* NULL: no such spans */
+
+    ngx_mesh_trace_conf_t      trace;
 
     ngx_mesh_json_t           *tree;            /* of directives, or NULL */
     ngx_str_t                  document;        /* the same as text */

@@ -47,6 +47,13 @@ static ngx_conf_enum_t  ngx_mesh_conf_retry_defaults[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_mesh_conf_server_headers[] = {
+    { ngx_string("envoy"), NGX_MESH_SERVER_HEADER_ENVOY },
+    { ngx_string("off"), NGX_MESH_SERVER_HEADER_APPLICATION },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_mesh_conf_commands[] = {
 
     { ngx_string("resource"),
@@ -174,6 +181,41 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       0,
       0,
       NULL },
+
+    { ngx_string("xray"),
+      NGX_MESH_CONF|NGX_CONF_ANY,
+      ngx_mesh_conf_xray,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("trace_sampling"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_trace_sampling,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("trace_headers"),
+      NGX_MESH_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_trace_headers,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("envoy_headers"),
+      NGX_MESH_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, trace.envoy_headers),
+      NULL },
+
+    { ngx_string("server_header"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, trace.server_header),
+      ngx_mesh_conf_server_headers },
 
     { ngx_string("egress_filter"),
       NGX_MESH_CONF|NGX_CONF_TAKE1,

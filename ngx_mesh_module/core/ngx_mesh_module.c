@@ -144,6 +144,8 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
     mcf->keepalive_requests = NGX_CONF_UNSET_UINT;
     mcf->keepalive_time = NGX_CONF_UNSET_MSEC;
 
+    ngx_mesh_conf_trace_init(&mcf->trace);
+
     return mcf;
 }
 
@@ -218,6 +220,12 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->shm = ngx_mesh_shm_add(cf, &zone, mcf->zone_size);
     if (mcf->shm == NULL) {
         return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_mesh_conf_trace_check(cf, &mcf->trace, &mcf->name,
+                                   &mcf->resource_name, mcf->otlp != NULL);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     return ngx_mesh_check_block(cf, mcf);
@@ -368,6 +376,10 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
     ngx_mesh_shm_init_worker(mcf->shm, cycle->log);
     ngx_mesh_wake_open(cycle);
 
+    if (mcf->trace.sampling) {
+        ngx_mesh_sampling_init_worker(mcf->trace.sampling, cycle->log);
+    }
+
     ngx_memzero(&ic, sizeof(ngx_mesh_idle_conf_t));
 
     ic.connections = mcf->keepalive;
@@ -411,6 +423,11 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
     ngx_mesh_wake_close();
     ngx_mesh_idle_exit();
     ngx_mesh_outlier_exit_worker();
+
+    if (mcf->trace.sampling) {
+        ngx_mesh_sampling_exit_worker(mcf->trace.sampling);
+    }
+
     ngx_mesh_snapshot_exit_worker();
     ngx_mesh_shm_exit_worker(mcf->shm);
 }
