@@ -22,6 +22,7 @@
 #include "ngx_mesh_conf_trace.h"
 #include "ngx_mesh_document.h"
 #include "ngx_mesh_json.h"
+#include "ngx_mesh_metrics.h"
 #include "ngx_mesh_model.h"
 #include "ngx_mesh_shm.h"
 #include "ngx_mesh_url.h"
@@ -84,6 +85,8 @@ typedef struct {
     size_t                     zone_size;
     size_t                     max_document;
     ngx_mesh_shm_t            *shm;
+    size_t                     metrics_size;    /* 0: none */
+    ngx_mesh_metrics_t        *metrics;         /* never NULL */
 
     ngx_str_t                  app_address;     /* literal, or empty */
     ngx_uint_t                 lb_policy;       /* ngx_mesh_lb_policy_e */

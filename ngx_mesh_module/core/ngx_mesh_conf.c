@@ -133,6 +133,13 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       offsetof(ngx_mesh_conf_t, zone_size),
       NULL },
 
+    { ngx_string("metrics_zone"),
+      NGX_MESH_CONF|NGX_CONF_TAKE1,
+      ngx_mesh_conf_metrics_zone,
+      0,
+      offsetof(ngx_mesh_conf_t, metrics_size),
+      NULL },
+
     { ngx_string("max_document_size"),
       NGX_MESH_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,

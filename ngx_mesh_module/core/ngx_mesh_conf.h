@@ -77,6 +77,12 @@ char *ngx_mesh_conf_node_lb_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/* --- ngx_mesh_conf_metrics.c --- */
+
+char *ngx_mesh_conf_metrics_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 /* --- ngx_mesh_conf_route.c --- */
 
 char *ngx_mesh_conf_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

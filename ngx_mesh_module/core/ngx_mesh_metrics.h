@@ -28,8 +28,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_mesh_model.h"
-
 
 /*
  * Histograms are of milliseconds, with the bounds that Envoy has by default;
@@ -186,7 +184,7 @@ typedef struct ngx_mesh_metrics_s  ngx_mesh_metrics_t;
  */
 ngx_mesh_metrics_t *ngx_mesh_metrics_create(ngx_conf_t *cf, size_t size);
 
-/* a handle on a slab pool that is ready; for tests */
+/* a handle on a slab pool that is ready, in each process; for tests */
 ngx_mesh_metrics_t *ngx_mesh_metrics_attach(ngx_pool_t *pool,
     ngx_slab_pool_t *shpool);
 
@@ -197,25 +195,27 @@ void ngx_mesh_metrics_exit_worker(ngx_mesh_metrics_t *m);
 /*
  * The row with these labels (as many as the kind has; copied), made if there is
  * none.  Takes the zone's mutex: for when models are prepared, not for
- * requests.
+ * requests.  It is the caller's until released, and may be counted in by this
+ * worker only.
  */
 ngx_mesh_metrics_row_t *ngx_mesh_metrics_row(ngx_mesh_metrics_t *m,
     ngx_mesh_metrics_kind_e kind, ngx_str_t *labels);
 
-/*
- * For a worker that prepares a model: sets cluster->metrics of all clusters and
- * of the local application's ("app", one a listener, or NULL), and
- * service->metrics, by target->ordinal.
- */
-void ngx_mesh_metrics_prepare(ngx_mesh_metrics_t *m, ngx_mesh_model_t *model,
-    ngx_mesh_cluster_t *app);
+void ngx_mesh_metrics_release(ngx_mesh_metrics_row_t *row);
+
+/* the row of NGX_MESH_METRICS_SERVER, in each worker; never NULL */
+extern ngx_mesh_metrics_row_t  *ngx_mesh_metrics_server;
+
+/* memory that nobody reads: in the place of a row that is not there (yet) */
+ngx_mesh_metrics_row_t *ngx_mesh_metrics_nobody(void);
 
 
 /*
  * Reading, in any worker: "index" begins at 0 and is moved on; NGX_DONE after
- * the last row.  Labels point to shared memory and stay while the row does
- * (copy them); values are sums over all workers, gauges over living ones.
- * "overflow": what found no room.
+ * the last row.  Labels are those of "m" and stay until the next call; values
+ * are sums over all workers, gauges over living ones.  "overflow": what found
+ * no room, the last row, and only if there is something.  One row costs a lock
+ * and a look at each worker: who reads thousands does it in steps.
  */
 
 typedef struct {
@@ -229,7 +229,9 @@ ngx_int_t ngx_mesh_metrics_read(ngx_mesh_metrics_t *m,
     ngx_mesh_metrics_kind_e kind, ngx_uint_t *index,
     ngx_mesh_metrics_read_t *row);
 
-/* values of a row of that kind, and which of them are gauges */
+/* values of a row of that kind (none has more), and which are gauges */
+#define NGX_MESH_METRICS_MAX_VALUES  NGX_MESH_CLUSTER_VALUES
+
 ngx_uint_t ngx_mesh_metrics_values(ngx_mesh_metrics_kind_e kind);
 ngx_uint_t ngx_mesh_metrics_is_gauge(ngx_mesh_metrics_kind_e kind,
     ngx_uint_t value);

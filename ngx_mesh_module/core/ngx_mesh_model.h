@@ -20,6 +20,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_mesh_metrics.h"
 #include "ngx_mesh_regex.h"
 
 
@@ -223,6 +224,7 @@ struct ngx_mesh_cluster_s {
 
     ngx_atomic_uint_t            calm;          /* worker state: generation
                                                    that has no ejections */
+    ngx_mesh_metrics_row_t      *metrics;       /* worker state */
 };
 
 
@@ -305,6 +307,7 @@ typedef struct {
     ngx_mesh_virtual_node_t     *node;
     ngx_mesh_cluster_t          *cluster;   /* NULL: node without listeners */
     ngx_uint_t                   weight;
+    ngx_uint_t                   ordinal;   /* among all of the router's */
 } ngx_mesh_target_t;
 
 #define NGX_MESH_PRIORITY_UNSET  1000
@@ -339,6 +342,8 @@ struct ngx_mesh_virtual_service_s {
     ngx_mesh_route_t           **routes;    /* in the order of matching */
     ngx_uint_t                   nroutes;
     ngx_mesh_client_policy_t    *client_policy; /* this proxy's, or NULL */
+    ngx_mesh_metrics_row_t     **metrics;   /* worker state, by the ordinal of
+                                               a target */
 };
 
 

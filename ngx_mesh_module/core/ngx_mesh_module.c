@@ -135,6 +135,7 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
     mcf->control.timeout = NGX_CONF_UNSET_MSEC;
     mcf->control.deadline = NGX_CONF_UNSET_MSEC;
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
+    mcf->metrics_size = NGX_CONF_UNSET_SIZE;
     mcf->max_document = NGX_CONF_UNSET_SIZE;
     mcf->lb_policy = NGX_CONF_UNSET_UINT;
     mcf->retry_defaults = NGX_CONF_UNSET_UINT;
@@ -156,6 +157,7 @@ ngx_mesh_default_block(ngx_mesh_conf_t *mcf)
     ngx_conf_init_msec_value(mcf->interval,
                              mcf->control.url.host.len ? 5000 : 1000);
     ngx_conf_init_size_value(mcf->zone_size, 32 * 1024 * 1024);
+    ngx_conf_init_size_value(mcf->metrics_size, 4 * 1024 * 1024);
     ngx_conf_init_size_value(mcf->max_document, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(mcf->lb_policy, NGX_MESH_ROUND_ROBIN);
     ngx_conf_init_uint_value(mcf->retry_defaults,
@@ -219,6 +221,11 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->shm = ngx_mesh_shm_add(cf, &zone, mcf->zone_size);
     if (mcf->shm == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->metrics = ngx_mesh_metrics_create(cf, mcf->metrics_size);
+    if (mcf->metrics == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -374,6 +381,7 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_mesh_shm_init_worker(mcf->shm, cycle->log);
+    ngx_mesh_metrics_init_worker(mcf->metrics, cycle->log);
     ngx_mesh_wake_open(cycle);
 
     if (mcf->trace.sampling) {
@@ -429,5 +437,6 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_mesh_snapshot_exit_worker();
+    ngx_mesh_metrics_exit_worker(mcf->metrics);
     ngx_mesh_shm_exit_worker(mcf->shm);
 }

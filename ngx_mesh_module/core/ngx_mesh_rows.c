@@ -41,7 +41,6 @@ static void ngx_mesh_rows_unlink(ngx_mesh_shm_head_t *sh, uint32_t index,
     uint64_t key);
 static void ngx_mesh_rows_share(ngx_mesh_shm_t *shm, uint32_t chunk);
 static void ngx_mesh_rows_subtract(ngx_atomic_t *count, ngx_atomic_uint_t n);
-static ngx_uint_t ngx_mesh_slot_take(ngx_mesh_slot_t *slot);
 static ngx_int_t ngx_mesh_slot_open(ngx_mesh_shm_t *shm,
     ngx_mesh_slot_t *slot);
 static ngx_uint_t ngx_mesh_slot_drain(ngx_mesh_shm_head_t *sh,
@@ -540,7 +539,7 @@ ngx_mesh_shm_init_worker(ngx_mesh_shm_t *shm, ngx_log_t *log)
             continue;
         }
 
-        if (!ngx_mesh_slot_take(slot)) {
+        if (!ngx_mesh_slot_take(&slot->pid)) {
             continue;
         }
 
@@ -583,17 +582,14 @@ ngx_mesh_shm_exit_worker(ngx_mesh_shm_t *shm)
 }
 
 
-/*
- * 1 if the slot was free, or its worker is gone, and now is ours.  A slot with
- * our own pid is of a dead worker too: init_worker runs once.
- */
+/* a slot with our own pid is of a dead worker too: init_worker runs once */
 
-static ngx_uint_t
-ngx_mesh_slot_take(ngx_mesh_slot_t *slot)
+ngx_uint_t
+ngx_mesh_slot_take(ngx_atomic_t *owner)
 {
     ngx_atomic_uint_t  pid;
 
-    pid = slot->pid;
+    pid = *owner;
 
     if (pid != 0
         && pid != (ngx_atomic_uint_t) ngx_pid
@@ -602,7 +598,7 @@ ngx_mesh_slot_take(ngx_mesh_slot_t *slot)
         return 0;
     }
 
-    return ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid);
+    return ngx_atomic_cmp_set(owner, pid, (ngx_atomic_uint_t) ngx_pid);
 }
 
 

@@ -15,6 +15,7 @@
 
 #include "ngx_mesh.h"
 #include "ngx_mesh_idle.h"
+#include "ngx_mesh_metrics_model.h"
 #include "ngx_mesh_snapshot.h"
 
 
@@ -48,6 +49,7 @@ typedef struct {
     ngx_uint_t               node;      /* next to get its rows */
     ngx_uint_t               listener;
     ngx_uint_t               endpoint;
+    ngx_uint_t               metrics;   /* step of their rows */
 } ngx_mesh_snapshot_worker_t;
 
 
@@ -169,6 +171,7 @@ ngx_mesh_snapshot_release(ngx_mesh_snapshot_t *snapshot)
     }
 
     ngx_mesh_worker.count--;
+    ngx_mesh_metrics_forget(snapshot->model, snapshot->app);
     ngx_mesh_pool_destroy(snapshot->model->pool);
 }
 
@@ -341,6 +344,7 @@ ngx_mesh_snapshot_adopt(ngx_mesh_model_t *model)
     w->node = 0;
     w->listener = 0;
     w->endpoint = 0;
+    w->metrics = 0;
     w->count++;
 
     return NGX_AGAIN;
@@ -384,7 +388,8 @@ ngx_mesh_snapshot_step_rows(void)
     model = w->next->model;
 
     if (w->node == model->nnodes) {
-        return NGX_OK;
+        return ngx_mesh_metrics_prepare(w->conf->metrics, model, w->next->app,
+                                        &w->metrics);
     }
 
     node = &model->nodes[w->node];
