@@ -17,14 +17,8 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_otlp_encode.h"
+#include "ngx_mesh_otlp_wire.h"
 
-
-/* wire types */
-
-#define NGX_MESH_OTLP_VARINT     0
-#define NGX_MESH_OTLP_FIXED64    1
-#define NGX_MESH_OTLP_BYTES      2
-#define NGX_MESH_OTLP_FIXED32    5
 
 /* fields of the messages above a span */
 
@@ -85,57 +79,30 @@
 #define NGX_MESH_OTLP_LONG             1024
 
 
-/* writes backwards; "pos" is NULL once there was no room */
-
-typedef struct {
-    u_char                    *start;
-    u_char                    *pos;
-} ngx_mesh_otlp_writer_t;
-
-
-static void ngx_mesh_otlp_raw(ngx_mesh_otlp_writer_t *w, const void *data,
-    size_t len);
-static void ngx_mesh_otlp_varint(ngx_mesh_otlp_writer_t *w, uint64_t n);
-static void ngx_mesh_otlp_fixed(ngx_mesh_otlp_writer_t *w, uint64_t n,
-    ngx_uint_t bytes);
-static void ngx_mesh_otlp_tag(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    ngx_uint_t type);
-static void ngx_mesh_otlp_close(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    u_char *end);
-static void ngx_mesh_otlp_bytes(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    const void *data, size_t len);
-static void ngx_mesh_otlp_text(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    ngx_str_t *text, size_t max);
-static size_t ngx_mesh_otlp_cut(ngx_str_t *text, size_t max);
-static void ngx_mesh_otlp_clean(u_char *p, u_char *end);
-static size_t ngx_mesh_otlp_character(u_char *p, u_char *end);
-static void ngx_mesh_otlp_attr(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+static void ngx_mesh_otlp_attr(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, ngx_str_t *value, size_t max);
-static void ngx_mesh_otlp_attr_int(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attr_int(ngx_mesh_otlp_wire_t *w,
     ngx_uint_t field, const char *key, int64_t value);
-static void ngx_mesh_otlp_attr_list(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attr_list(ngx_mesh_otlp_wire_t *w,
     ngx_uint_t field, const char *key, ngx_str_t *value, size_t max);
-static void ngx_mesh_otlp_attr_key(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+static void ngx_mesh_otlp_attr_key(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, u_char *end);
-static void ngx_mesh_otlp_name(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_name(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span, ngx_str_t *method);
-static void ngx_mesh_otlp_attrs(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attrs(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span, ngx_str_t *method);
-static void ngx_mesh_otlp_attrs_target(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attrs_target(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span);
-static void ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span);
-static void ngx_mesh_otlp_attrs_mesh(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_attrs_mesh(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span);
-static void ngx_mesh_otlp_url(ngx_mesh_otlp_writer_t *w,
+static void ngx_mesh_otlp_url(ngx_mesh_otlp_wire_t *w,
     ngx_mesh_span_t *span);
 static ngx_uint_t ngx_mesh_otlp_split(ngx_str_t *address, ngx_str_t *host,
     ngx_int_t *port);
 static ngx_uint_t ngx_mesh_otlp_failed(ngx_mesh_span_t *span);
 static ngx_str_t *ngx_mesh_otlp_method(ngx_str_t *method);
-static u_char *ngx_mesh_otlp_read_varint(u_char *p, u_char *end, uint64_t *n);
-static u_char *ngx_mesh_otlp_read_field(u_char *p, u_char *end,
-    ngx_uint_t *field, uint64_t *number, ngx_str_t *bytes);
 
 
 /* semantic conventions: what is not one of them may be anything */
@@ -168,7 +135,7 @@ ngx_mesh_otlp_encode_span(u_char *start, u_char *end, ngx_mesh_span_t *span)
     u_char                  *status;
     uint64_t                 flags;
     ngx_str_t               *method;
-    ngx_mesh_otlp_writer_t   w;
+    ngx_mesh_otlp_wire_t   w;
 
     w.start = start;
     w.pos = end;
@@ -179,42 +146,42 @@ ngx_mesh_otlp_encode_span(u_char *start, u_char *end, ngx_mesh_span_t *span)
         flags |= NGX_MESH_OTLP_FLAG_REMOTE;
     }
 
-    ngx_mesh_otlp_fixed(&w, flags, 4);
-    ngx_mesh_otlp_tag(&w, NGX_MESH_OTLP_FLAGS, NGX_MESH_OTLP_FIXED32);
+    ngx_mesh_otlp_wire_fixed(&w, flags, 4);
+    ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_FLAGS, NGX_MESH_OTLP_FIXED32);
 
     if (ngx_mesh_otlp_failed(span)) {
         status = w.pos;
-        ngx_mesh_otlp_varint(&w, NGX_MESH_OTLP_STATUS_ERROR);
-        ngx_mesh_otlp_tag(&w, NGX_MESH_OTLP_STATUS_CODE, NGX_MESH_OTLP_VARINT);
-        ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_STATUS, status);
+        ngx_mesh_otlp_wire_varint(&w, NGX_MESH_OTLP_STATUS_ERROR);
+        ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_STATUS_CODE, NGX_MESH_OTLP_VARINT);
+        ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_STATUS, status);
     }
 
     method = ngx_mesh_otlp_method(&span->method);
 
     ngx_mesh_otlp_attrs(&w, span, method);
 
-    ngx_mesh_otlp_fixed(&w, span->end * 1000, 8);
-    ngx_mesh_otlp_tag(&w, NGX_MESH_OTLP_END, NGX_MESH_OTLP_FIXED64);
-    ngx_mesh_otlp_fixed(&w, span->start * 1000, 8);
-    ngx_mesh_otlp_tag(&w, NGX_MESH_OTLP_START, NGX_MESH_OTLP_FIXED64);
+    ngx_mesh_otlp_wire_fixed(&w, span->end * 1000, 8);
+    ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_END, NGX_MESH_OTLP_FIXED64);
+    ngx_mesh_otlp_wire_fixed(&w, span->start * 1000, 8);
+    ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_START, NGX_MESH_OTLP_FIXED64);
 
-    ngx_mesh_otlp_varint(&w, span->kind == NGX_MESH_SPAN_SERVER
+    ngx_mesh_otlp_wire_varint(&w, span->kind == NGX_MESH_SPAN_SERVER
                              ? NGX_MESH_OTLP_KIND_SERVER
                              : NGX_MESH_OTLP_KIND_CLIENT);
-    ngx_mesh_otlp_tag(&w, NGX_MESH_OTLP_KIND, NGX_MESH_OTLP_VARINT);
+    ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_KIND, NGX_MESH_OTLP_VARINT);
 
     ngx_mesh_otlp_name(&w, span, method);
 
     if (span->parent) {
-        ngx_mesh_otlp_bytes(&w, NGX_MESH_OTLP_PARENT_ID, span->parent_id, 8);
+        ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_PARENT_ID, span->parent_id, 8);
     }
 
-    ngx_mesh_otlp_text(&w, NGX_MESH_OTLP_TRACE_STATE, &span->tracestate,
+    ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_TRACE_STATE, &span->tracestate,
                        NGX_MESH_OTLP_LONG);
-    ngx_mesh_otlp_bytes(&w, NGX_MESH_OTLP_SPAN_ID, span->span_id, 8);
-    ngx_mesh_otlp_bytes(&w, NGX_MESH_OTLP_TRACE_ID, span->trace_id, 16);
+    ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_SPAN_ID, span->span_id, 8);
+    ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_TRACE_ID, span->trace_id, 16);
 
-    ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_SPANS, end);
+    ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_SPANS, end);
 
     return w.pos;
 }
@@ -226,19 +193,19 @@ ngx_mesh_otlp_encode_head(u_char *start, u_char *end,
 {
     u_char                  *mark;
     ngx_str_t                name;
-    ngx_mesh_otlp_writer_t   w;
+    ngx_mesh_otlp_wire_t   w;
 
     w.start = start;
     w.pos = end;
 
     ngx_str_set(&name, "nginx-mesh");
 
-    ngx_mesh_otlp_text(&w, NGX_MESH_OTLP_SCOPE_VERSION, &rs->version,
+    ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_SCOPE_VERSION, &rs->version,
                        NGX_MESH_OTLP_SHORT);
-    ngx_mesh_otlp_text(&w, NGX_MESH_OTLP_SCOPE_NAME, &name, name.len);
-    ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_SCOPE, end);
+    ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_SCOPE_NAME, &name, name.len);
+    ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_SCOPE, end);
 
-    ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_SCOPE_SPANS, end + size);
+    ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_SCOPE_SPANS, end + size);
 
     mark = w.pos;
 
@@ -254,213 +221,16 @@ ngx_mesh_otlp_encode_head(u_char *start, u_char *end,
                        &rs->mesh, NGX_MESH_OTLP_MEDIUM);
     ngx_mesh_otlp_attr(&w, NGX_MESH_OTLP_RESOURCE_ATTR, "service.name",
                        &rs->service, 2 * NGX_MESH_OTLP_MEDIUM);
-    ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_RESOURCE, mark);
+    ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_RESOURCE, mark);
 
-    ngx_mesh_otlp_close(&w, NGX_MESH_OTLP_RESOURCE_SPANS, end + size);
+    ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_RESOURCE_SPANS, end + size);
 
     return w.pos;
 }
 
 
 static void
-ngx_mesh_otlp_raw(ngx_mesh_otlp_writer_t *w, const void *data, size_t len)
-{
-    if (w->pos == NULL || (size_t) (w->pos - w->start) < len) {
-        w->pos = NULL;
-        return;
-    }
-
-    w->pos -= len;
-    ngx_memcpy(w->pos, data, len);
-}
-
-
-static void
-ngx_mesh_otlp_varint(ngx_mesh_otlp_writer_t *w, uint64_t n)
-{
-    u_char  *p, buf[10];
-
-    p = buf;
-
-    while (n >= 0x80) {
-        *p++ = (u_char) (n | 0x80);
-        n >>= 7;
-    }
-
-    *p++ = (u_char) n;
-
-    ngx_mesh_otlp_raw(w, buf, p - buf);
-}
-
-
-/* little endian */
-
-static void
-ngx_mesh_otlp_fixed(ngx_mesh_otlp_writer_t *w, uint64_t n, ngx_uint_t bytes)
-{
-    u_char      buf[8];
-    ngx_uint_t  i;
-
-    for (i = 0; i < bytes; i++) {
-        buf[i] = (u_char) (n >> (8 * i));
-    }
-
-    ngx_mesh_otlp_raw(w, buf, bytes);
-}
-
-
-static void
-ngx_mesh_otlp_tag(ngx_mesh_otlp_writer_t *w, ngx_uint_t field, ngx_uint_t type)
-{
-    ngx_mesh_otlp_varint(w, (field << 3) | type);
-}
-
-
-/* what was written from here to "end" is a message, or a string */
-
-static void
-ngx_mesh_otlp_close(ngx_mesh_otlp_writer_t *w, ngx_uint_t field, u_char *end)
-{
-    if (w->pos == NULL) {
-        return;
-    }
-
-    ngx_mesh_otlp_varint(w, end - w->pos);
-    ngx_mesh_otlp_tag(w, field, NGX_MESH_OTLP_BYTES);
-}
-
-
-static void
-ngx_mesh_otlp_bytes(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    const void *data, size_t len)
-{
-    ngx_mesh_otlp_raw(w, data, len);
-    ngx_mesh_otlp_varint(w, len);
-    ngx_mesh_otlp_tag(w, field, NGX_MESH_OTLP_BYTES);
-}
-
-
-/* an empty text is the default and need not be there */
-
-static void
-ngx_mesh_otlp_text(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
-    ngx_str_t *text, size_t max)
-{
-    size_t  len;
-
-    if (text->len == 0) {
-        return;
-    }
-
-    len = ngx_mesh_otlp_cut(text, max);
-
-    ngx_mesh_otlp_raw(w, text->data, len);
-
-    if (w->pos) {
-        ngx_mesh_otlp_clean(w->pos, w->pos + len);
-        ngx_mesh_otlp_close(w, field, w->pos + len);
-    }
-}
-
-
-/* the length of a text that is shortened, not within a character */
-
-static size_t
-ngx_mesh_otlp_cut(ngx_str_t *text, size_t max)
-{
-    if (text->len <= max) {
-        return text->len;
-    }
-
-    while (max && (text->data[max] & 0xc0) == 0x80) {
-        max--;
-    }
-
-    return max;
-}
-
-
-/*
- * Strings of protobuf are UTF-8, and one that is not makes a collector refuse
- * the whole request.
- */
-
-static void
-ngx_mesh_otlp_clean(u_char *p, u_char *end)
-{
-    size_t  len;
-
-    while (p < end) {
-
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-
-        len = ngx_mesh_otlp_character(p, end);
-
-        if (len == 0) {
-            *p = '?';
-            len = 1;
-        }
-
-        p += len;
-    }
-}
-
-
-/*
- * RFC 3629, 4: the length of a character of more than one byte, or 0.
- * ngx_utf8_decode() takes some sequences that are none.
- */
-
-static size_t
-ngx_mesh_otlp_character(u_char *p, u_char *end)
-{
-    size_t    i, len;
-    uint32_t  c, least;
-
-    if (*p >= 0xc2 && *p <= 0xdf) {
-        c = *p & 0x1f;
-        len = 2;
-        least = 0x80;
-
-    } else if (*p >= 0xe0 && *p <= 0xef) {
-        c = *p & 0x0f;
-        len = 3;
-        least = 0x800;
-
-    } else if (*p >= 0xf0 && *p <= 0xf4) {
-        c = *p & 0x07;
-        len = 4;
-        least = 0x10000;
-
-    } else {
-        return 0;
-    }
-
-    if ((size_t) (end - p) < len) {
-        return 0;
-    }
-
-    for (i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        c = (c << 6) | (p[i] & 0x3f);
-    }
-
-    if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-        return 0;
-    }
-
-    return len;
-}
-
-
-static void
-ngx_mesh_otlp_attr(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+ngx_mesh_otlp_attr(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, ngx_str_t *value, size_t max)
 {
     u_char  *end;
@@ -471,21 +241,21 @@ ngx_mesh_otlp_attr(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
 
     end = w->pos;
 
-    ngx_mesh_otlp_text(w, NGX_MESH_OTLP_STRING, value, max);
+    ngx_mesh_otlp_wire_text(w, NGX_MESH_OTLP_STRING, value, max);
     ngx_mesh_otlp_attr_key(w, field, key, end);
 }
 
 
 static void
-ngx_mesh_otlp_attr_int(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+ngx_mesh_otlp_attr_int(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, int64_t value)
 {
     u_char  *end;
 
     end = w->pos;
 
-    ngx_mesh_otlp_varint(w, (uint64_t) value);
-    ngx_mesh_otlp_tag(w, NGX_MESH_OTLP_INT, NGX_MESH_OTLP_VARINT);
+    ngx_mesh_otlp_wire_varint(w, (uint64_t) value);
+    ngx_mesh_otlp_wire_tag(w, NGX_MESH_OTLP_INT, NGX_MESH_OTLP_VARINT);
     ngx_mesh_otlp_attr_key(w, field, key, end);
 }
 
@@ -493,7 +263,7 @@ ngx_mesh_otlp_attr_int(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
 /* a list of one string, as attributes of headers are */
 
 static void
-ngx_mesh_otlp_attr_list(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+ngx_mesh_otlp_attr_list(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, ngx_str_t *value, size_t max)
 {
     u_char  *end;
@@ -504,20 +274,20 @@ ngx_mesh_otlp_attr_list(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
 
     end = w->pos;
 
-    ngx_mesh_otlp_text(w, NGX_MESH_OTLP_STRING, value, max);
-    ngx_mesh_otlp_close(w, NGX_MESH_OTLP_ELEMENT, end);
-    ngx_mesh_otlp_close(w, NGX_MESH_OTLP_ARRAY, end);
+    ngx_mesh_otlp_wire_text(w, NGX_MESH_OTLP_STRING, value, max);
+    ngx_mesh_otlp_wire_close(w, NGX_MESH_OTLP_ELEMENT, end);
+    ngx_mesh_otlp_wire_close(w, NGX_MESH_OTLP_ARRAY, end);
     ngx_mesh_otlp_attr_key(w, field, key, end);
 }
 
 
 static void
-ngx_mesh_otlp_attr_key(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
+ngx_mesh_otlp_attr_key(ngx_mesh_otlp_wire_t *w, ngx_uint_t field,
     const char *key, u_char *end)
 {
-    ngx_mesh_otlp_close(w, NGX_MESH_OTLP_VALUE, end);
-    ngx_mesh_otlp_bytes(w, NGX_MESH_OTLP_KEY, key, ngx_strlen(key));
-    ngx_mesh_otlp_close(w, field, end);
+    ngx_mesh_otlp_wire_close(w, NGX_MESH_OTLP_VALUE, end);
+    ngx_mesh_otlp_wire_bytes(w, NGX_MESH_OTLP_KEY, key, ngx_strlen(key));
+    ngx_mesh_otlp_wire_close(w, field, end);
 }
 
 
@@ -527,39 +297,31 @@ ngx_mesh_otlp_attr_key(ngx_mesh_otlp_writer_t *w, ngx_uint_t field,
  */
 
 static void
-ngx_mesh_otlp_name(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span,
+ngx_mesh_otlp_name(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span,
     ngx_str_t *method)
 {
-    u_char     *end;
-    ngx_str_t   name;
+    u_char  *end;
 
     end = w->pos;
 
     if (span->service.len) {
-        name = span->service;
-        name.len = ngx_mesh_otlp_cut(&name, NGX_MESH_OTLP_MEDIUM);
-
-        ngx_mesh_otlp_raw(w, name.data, name.len);
-        ngx_mesh_otlp_raw(w, " ", 1);
+        ngx_mesh_otlp_wire_utf8(w, &span->service, NGX_MESH_OTLP_MEDIUM);
+        ngx_mesh_otlp_wire_raw(w, " ", 1);
     }
 
     if (method) {
-        ngx_mesh_otlp_raw(w, method->data, method->len);
+        ngx_mesh_otlp_wire_raw(w, method->data, method->len);
 
     } else {
-        ngx_mesh_otlp_raw(w, "HTTP", 4);
+        ngx_mesh_otlp_wire_raw(w, "HTTP", 4);
     }
 
-    if (w->pos) {
-        ngx_mesh_otlp_clean(w->pos, end);
-    }
-
-    ngx_mesh_otlp_close(w, NGX_MESH_OTLP_NAME, end);
+    ngx_mesh_otlp_wire_close(w, NGX_MESH_OTLP_NAME, end);
 }
 
 
 static void
-ngx_mesh_otlp_attrs(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span,
+ngx_mesh_otlp_attrs(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span,
     ngx_str_t *method)
 {
     ngx_str_t  other;
@@ -597,7 +359,7 @@ ngx_mesh_otlp_attrs(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span,
 /* what the request was for */
 
 static void
-ngx_mesh_otlp_attrs_target(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
+ngx_mesh_otlp_attrs_target(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span)
 {
     ngx_int_t  port;
     ngx_str_t  host;
@@ -627,7 +389,7 @@ ngx_mesh_otlp_attrs_target(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
 /* what became of it */
 
 static void
-ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
+ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span)
 {
     u_char     *p, buf[NGX_INT_T_LEN];
     ngx_str_t   type;
@@ -689,7 +451,7 @@ ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
 /* where it went; names of Envoy's tags where they are not the mesh's own */
 
 static void
-ngx_mesh_otlp_attrs_mesh(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
+ngx_mesh_otlp_attrs_mesh(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span)
 {
     ngx_int_t   port;
     ngx_str_t   host;
@@ -722,34 +484,22 @@ ngx_mesh_otlp_attrs_mesh(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
 
 
 static void
-ngx_mesh_otlp_url(ngx_mesh_otlp_writer_t *w, ngx_mesh_span_t *span)
+ngx_mesh_otlp_url(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span)
 {
-    u_char     *end, *p;
-    ngx_str_t   host;
+    u_char  *end;
 
     if (span->scheme.len == 0 || span->host.len == 0) {
         return;
     }
 
-    host = span->host;
-    host.len = ngx_mesh_otlp_cut(&host, NGX_MESH_OTLP_MEDIUM);
-
     end = w->pos;
 
-    ngx_mesh_otlp_raw(w, span->path.data,
-                      ngx_mesh_otlp_cut(&span->path, NGX_MESH_OTLP_LONG));
-    ngx_mesh_otlp_raw(w, host.data, host.len);
-    ngx_mesh_otlp_raw(w, "://", 3);
-    ngx_mesh_otlp_raw(w, span->scheme.data,
-                      ngx_min(span->scheme.len, NGX_MESH_OTLP_SHORT));
+    ngx_mesh_otlp_wire_utf8(w, &span->path, NGX_MESH_OTLP_LONG);
+    ngx_mesh_otlp_wire_utf8(w, &span->host, NGX_MESH_OTLP_MEDIUM);
+    ngx_mesh_otlp_wire_raw(w, "://", 3);
+    ngx_mesh_otlp_wire_utf8(w, &span->scheme, NGX_MESH_OTLP_SHORT);
 
-    p = w->pos;
-
-    if (p) {
-        ngx_mesh_otlp_clean(p, end);
-    }
-
-    ngx_mesh_otlp_close(w, NGX_MESH_OTLP_STRING, end);
+    ngx_mesh_otlp_wire_close(w, NGX_MESH_OTLP_STRING, end);
     ngx_mesh_otlp_attr_key(w, NGX_MESH_OTLP_SPAN_ATTR, "url.full", end);
 }
 
@@ -875,7 +625,7 @@ ngx_mesh_otlp_decode_answer(ngx_str_t *text, ngx_mesh_otlp_partial_t *partial)
     end = p + text->len;
 
     while (p < end) {
-        p = ngx_mesh_otlp_read_field(p, end, &field, &number, &bytes);
+        p = ngx_mesh_otlp_wire_read(p, end, &field, &number, &bytes);
 
         if (p == NULL) {
             return NGX_DECLINED;
@@ -890,7 +640,7 @@ ngx_mesh_otlp_decode_answer(ngx_str_t *text, ngx_mesh_otlp_partial_t *partial)
     end = p + inner.len;
 
     while (p < end) {
-        p = ngx_mesh_otlp_read_field(p, end, &field, &number, &bytes);
+        p = ngx_mesh_otlp_wire_read(p, end, &field, &number, &bytes);
 
         if (p == NULL) {
             ngx_memzero(partial, sizeof(ngx_mesh_otlp_partial_t));
@@ -913,70 +663,4 @@ ngx_mesh_otlp_decode_answer(ngx_str_t *text, ngx_mesh_otlp_partial_t *partial)
     }
 
     return NGX_OK;
-}
-
-
-static u_char *
-ngx_mesh_otlp_read_varint(u_char *p, u_char *end, uint64_t *n)
-{
-    ngx_uint_t  shift;
-
-    *n = 0;
-
-    for (shift = 0; p < end && shift < 64; shift += 7) {
-        *n |= (uint64_t) (*p & 0x7f) << shift;
-
-        if (!(*p++ & 0x80)) {
-            return p;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* "bytes" has no data if the field is a number; returns its end, or NULL */
-
-static u_char *
-ngx_mesh_otlp_read_field(u_char *p, u_char *end, ngx_uint_t *field,
-    uint64_t *number, ngx_str_t *bytes)
-{
-    uint64_t  tag, len;
-
-    ngx_str_null(bytes);
-    *number = 0;
-
-    p = ngx_mesh_otlp_read_varint(p, end, &tag);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    *field = (ngx_uint_t) (tag >> 3);
-
-    switch (tag & 7) {
-
-    case NGX_MESH_OTLP_VARINT:
-        return ngx_mesh_otlp_read_varint(p, end, number);
-
-    case NGX_MESH_OTLP_FIXED64:
-        return (end - p < 8) ? NULL : p + 8;
-
-    case NGX_MESH_OTLP_FIXED32:
-        return (end - p < 4) ? NULL : p + 4;
-
-    case NGX_MESH_OTLP_BYTES:
-        p = ngx_mesh_otlp_read_varint(p, end, &len);
-
-        if (p == NULL || len > (uint64_t) (end - p)) {
-            return NULL;
-        }
-
-        bytes->data = p;
-        bytes->len = (size_t) len;
-
-        return p + len;
-    }
-
-    return NULL;
 }
