@@ -371,9 +371,11 @@ ngx_http_mesh_body_reinit(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     body = ctx->attempt.body;
 
-    if (body == NULL || !body->replay) {
+    if (body == NULL || !(body->replay || body->replayed)) {
         return NGX_OK;
     }
+
+    /* buffers are new each time, modules take the mark of the end off them */
 
     body->replay = 0;
     body->replayed = 1;
