@@ -124,7 +124,7 @@ ngx_http_mesh_body_defer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
     ngx_event_t  *ev;
 
-    ev = &ctx->attempt.event;
+    ev = &ctx->attempt.deadline.event;
 
     ev->handler = ngx_http_mesh_body_deferred;
     ev->data = ctx;

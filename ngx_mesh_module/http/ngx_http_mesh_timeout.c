@@ -4,7 +4,7 @@
  */
 
 /*
- * Time limits of a request and its attempts.  A request has one timer, for
+ * Time limits of a request and its attempts.  A request has one deadline, for
  * whatever is due next.  To end an attempt it marks both events of the
  * connection as timed out and calls the handler, which nginx understands in
  * every state, from connecting to the body.  nginx's own timeouts are set so
@@ -17,6 +17,10 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh.h"
+
+
+/* bytes are looked for so often, so that "idle" is at most a quarter late */
+#define NGX_HTTP_MESH_TIMEOUT_LOOKS  4
 
 
 static void ngx_http_mesh_timeout_handler(ngx_event_t *ev);
@@ -60,7 +64,7 @@ ngx_http_mesh_timeout_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     t = &ctx->attempt;
 
-    ev = &t->event;
+    ev = &t->deadline.event;
 
     ev->handler = ngx_http_mesh_timeout_handler;
     ev->data = ctx;
@@ -76,9 +80,49 @@ ngx_http_mesh_timeout_init(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
 
 /*
- * Deletes the timer rather than to leave it to fire early: nginx would keep
- * one that is less than 300 ms too early.
+ * Mostly all limits begin now: then requests of a route have the same time, and
+ * a queue does.
  */
+
+void
+ngx_http_mesh_timeout_start(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_msec_t            now, left, *ms, *start;
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    ms = t->limits.ms;
+    start = t->limits.start;
+    now = ngx_current_msec;
+
+    start[NGX_MESH_LIMIT_TRY] = now;
+    ms[NGX_MESH_LIMIT_TRY] = t->policy->per_retry_timeout.ms;
+
+    if (start[NGX_MESH_LIMIT_REQUEST] != now
+        || start[NGX_MESH_LIMIT_IDLE] != now
+        || ctx->waited)
+    {
+        ngx_http_mesh_timeout_arm(ctx);
+        return;
+    }
+
+    /* no limit, which is 0, less one is more than all others */
+
+    left = ngx_min(ms[NGX_MESH_LIMIT_REQUEST] - 1, ms[NGX_MESH_LIMIT_TRY] - 1);
+
+    if (ms[NGX_MESH_LIMIT_IDLE]) {
+        left = ngx_min(left, ms[NGX_MESH_LIMIT_IDLE]
+                             / NGX_HTTP_MESH_TIMEOUT_LOOKS);
+    }
+
+    if (left != (ngx_msec_t) -1) {
+        ngx_mesh_deadline_add(&t->deadline, left + 1);
+    }
+}
+
+
+/* deletes it first, as nginx would keep a timer less than 300 ms too early */
 
 void
 ngx_http_mesh_timeout_arm(ngx_http_mesh_ctx_t *ctx)
@@ -94,19 +138,14 @@ ngx_http_mesh_timeout_arm(ngx_http_mesh_ctx_t *ctx)
         return;
     }
 
-    /* looks for bytes four times, so that it is at most a quarter late */
-
     idle = t->limits.ms[NGX_MESH_LIMIT_IDLE];
 
     if (idle) {
-        left = ngx_min(left, idle / 4 + 1);
+        left = ngx_min(left, idle / NGX_HTTP_MESH_TIMEOUT_LOOKS + 1);
     }
 
-    if (t->event.timer_set) {
-        ngx_del_timer(&t->event);
-    }
-
-    ngx_add_timer(&t->event, left);
+    ngx_mesh_deadline_del(&t->deadline);
+    ngx_mesh_deadline_add_once(&t->deadline, left);
 }
 
 

@@ -652,10 +652,7 @@ ngx_http_mesh_try_start(ngx_http_mesh_ctx_t *ctx)
     t->refused = 0;
     t->bytes = 0;
 
-    t->limits.start[NGX_MESH_LIMIT_TRY] = ngx_current_msec;
-    t->limits.ms[NGX_MESH_LIMIT_TRY] = t->policy->per_retry_timeout.ms;
-
-    ngx_http_mesh_timeout_arm(ctx);
+    ngx_http_mesh_timeout_start(ctx);
 }
 
 
@@ -669,9 +666,7 @@ ngx_http_mesh_try_end(ngx_peer_connection_t *pc, ngx_http_mesh_ctx_t *ctx,
 
     t = &ctx->attempt;
 
-    if (t->event.timer_set) {
-        ngx_del_timer(&t->event);
-    }
+    ngx_mesh_deadline_del(&t->deadline);
 
     if (!failed) {
         return 0;
@@ -726,12 +721,10 @@ ngx_http_mesh_try_cleanup(ngx_http_mesh_ctx_t *ctx)
 
     t = &ctx->attempt;
 
-    if (t->event.timer_set) {
-        ngx_del_timer(&t->event);
-    }
+    ngx_mesh_deadline_del(&t->deadline);
 
-    if (t->event.posted) {
-        ngx_delete_posted_event(&t->event);
+    if (t->deadline.event.posted) {
+        ngx_delete_posted_event(&t->deadline.event);
     }
 
     ngx_http_mesh_try_active -= t->active;

@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_mesh_deadline.h"
 #include "ngx_mesh_retry.h"
 
 
@@ -30,7 +31,7 @@ typedef ngx_int_t (*ngx_http_mesh_upstream_pt)(ngx_http_request_t *r);
 /* part of ngx_http_mesh_ctx_t */
 
 typedef struct {
-    ngx_event_t                     event;      /* one timer for all limits */
+    ngx_mesh_deadline_t             deadline;   /* one for all limits */
     ngx_mesh_limits_t               limits;
     const ngx_mesh_retry_policy_t  *policy;     /* never NULL */
     ngx_uint_t                      retries;    /* that count */
@@ -127,7 +128,10 @@ void ngx_http_mesh_timeout_create(ngx_http_mesh_ctx_t *ctx,
 void ngx_http_mesh_timeout_init(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 
-/* sets the timer to the limit that is reached first */
+/* the time of an attempt begins */
+void ngx_http_mesh_timeout_start(ngx_http_mesh_ctx_t *ctx);
+
+/* sets the deadline to the limit that is reached first */
 void ngx_http_mesh_timeout_arm(ngx_http_mesh_ctx_t *ctx);
 
 /* the body of the request has arrived to its end */
