@@ -38,16 +38,26 @@ server {
 
 
 class Caller:
-    """Calls over one connection, or the next if that is gone."""
+    """Calls over one connection."""
+
+    opened = []
 
     def __init__(self, port):
         self.port = port
         self.c = None
+        self.opened.append(self)
 
     def client(self):
         if self.c is None:
             self.c = mesh_h2.Client(self.port)
         return self.c
+
+    @classmethod
+    def close(cls):
+        for caller in cls.opened:
+            if caller.c:
+                caller.c.close()
+        cls.opened.clear()
 
     def open(self):
         return self.client().open('/s/M', GRPC)
@@ -71,6 +81,12 @@ class Caller:
                 time.sleep(pause)
                 c.send(n, data[i * size:(i + 1) * size], i == parts - 1)
         return c.until(n)
+
+
+def end(m):
+    """nginx waits for clients of HTTP/2 to go."""
+    Caller.close()
+    m.end()
 
 
 def status(s):
@@ -181,7 +197,7 @@ def table():
         tap.ok(late < 1 * SLOW, 'at once', late) if late > 0.5 else None
     tap.same(f.strange, [], 'nothing but HTTP/2 was sent')
     for m, _ in meshes:
-        m.end()
+        end(m)
 
 
 def interim():
@@ -194,7 +210,7 @@ def interim():
     want = ('0', 1) if version() >= (1, 29, 0) else ('14', 3)
     tap.same((status(s), len(f.attempts)), want,
              'a 103 over HTTP/2 is an error to nginx before 1.29')
-    m.end()
+    end(m)
 
 
 def goaway():
@@ -217,7 +233,7 @@ def goaway():
     got = [status(caller.call()) for _ in range(3)]
     tap.same((got, len({a.connection for a in f.attempts})), (['0'] * 3, 1),
              'others are')
-    m.end()
+    end(m)
 
 
 def times():
@@ -242,7 +258,7 @@ def times():
         tap.same((len(f.attempts), status(s)), (attempts, want),
                  '%s, %s' % (script, timeout))
         tap.ok(sec - 0.03 < t < sec + 0.3 * SLOW, 'in %.1f s' % sec, t)
-    m.end()
+    end(m)
 
 
 def late():
@@ -292,7 +308,7 @@ def late():
         time.sleep(0.02)
         caller.c.h2.reset_stream(n, 8)
         caller.c.flush()
-    m.end()
+    end(m)
 
 
 def left():
@@ -313,7 +329,7 @@ def left():
         tap.ok(len(tight.attempts) >= 2, 'was asked', len(tight.attempts))
     tap.same(good.strange + tight.strange, [],
              'the other one got no frames of its')
-    m.end()
+    end(m)
 
 
 def streams():
@@ -389,7 +405,7 @@ def streams():
     tap.ok(set(got) <= {'0', '14'} and got.count('0') > 30,
            'many at a time', got)
     tap.same(f.strange, [], 'nothing but HTTP/2 was sent')
-    m.end()
+    end(m)
 
 
 tap.run(table, interim, goaway, times, late, left, streams)

@@ -98,6 +98,141 @@ def table():
     m.end()
 
 
+# how often GET is made under appmesh, safe, off, and POST under the same
+
+ATTEMPTS = {
+    'answer': (1, 1, 1, 1, 1, 1),
+    # may have been processed
+    'reset': (3, 3, 1, 3, 1, 1),
+    'busy': (3, 3, 1, 3, 1, 1),
+}
+
+# script: kind, status, flags, body, whether that is all of it
+
+FAULTS = [
+    ('ok', 'answer', 200, '-', b'ok', True),
+    ('status 409', 'answer', 409, '-', b'status 409', True),
+    ('status 503', 'busy', 503, '-', b'status 503', True),
+    ('long 5', 'answer', 200, '-', b'0123456789', True),
+
+    # an answer that has begun is not asked for again
+    ('body 0', 'answer', 200, '-', b'', False),
+    ('body 3', 'answer', 200, '-', b'012', False),
+    ('body 9', 'answer', 200, '-', b'012345678', False),
+    ('cut 0', 'answer', 200, '-', b'', False),
+    ('cut 3', 'answer', 200, '-', b'012', False),
+    ('chunks 0', 'answer', 200, '-', b'', False),
+    ('chunks 2', 'answer', 200, '-', b'abab', False),
+
+    # interim answers are none
+    ('interim 100 ok', 'answer', 200, '-', b'ok', True),
+    ('interim 102 ok', 'answer', 200, '-', b'ok', True),
+    ('interim 103 ok', 'answer', 200, '-', b'ok', True),
+    ('interim 100 interim 103 sleep 30', 'answer', 200, '-', b'ok', True),
+    ('both 100', 'answer', 200, '-', b'0123456789', True),
+    ('both 103', 'answer', 200, '-', b'0123456789', True),
+    ('interim 103 both 100', 'answer', 200, '-', b'0123456789', True),
+    ('interim 100 status 503', 'busy', 503, '-', b'status 503', True),
+    ('interim 100 close', 'reset', 503, 'UC', None, True),
+    ('interim 103 reset', 'reset', 503, 'UC', None, True),
+    ('interim 101 ok', 'reset', 503, 'UC', None, True),
+    ('both 101', 'reset', 503, 'UC', None, True),
+    ('interim 99 ok', 'reset', 503, 'UC', None, True),
+
+    ('close', 'reset', 503, 'UC', None, True),
+    ('close 1', 'reset', 503, 'UC', None, True),
+    ('close 15', 'reset', 503, 'UC', None, True),
+    ('close 37', 'reset', 503, 'UC', None, True),
+    ('reset', 'reset', 503, 'UC', None, True),
+    ('reset 1', 'reset', 503, 'UC', None, True),
+    ('reset 37', 'reset', 503, 'UC', None, True),
+    ('garbage', 'reset', 503, 'UC', None, True),
+    ('huge', 'reset', 503, 'UC', None, True),
+]
+
+
+def ask(m, method, chunks=None, pause=0.0):
+    """(status, flags, body, whether it is complete)"""
+    s = connect(m.n.egress)
+    s.sendall(b'%s / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n%s'
+              b'\r\n' % (method, b'' if method == b'GET' else
+                         b'Transfer-Encoding: chunked\r\n' if chunks else
+                         b'Content-Length: 3\r\n'))
+    for x in chunks or ([] if method == b'GET' else [b'pay']):
+        s.sendall(b'%x\r\n%s\r\n' % (len(x), x) if chunks else x)
+        time.sleep(pause)
+    if chunks:
+        s.sendall(b'0\r\n\r\n')
+    head, _, body = read_all(s).partition(b'\r\n\r\n')
+    line, *fields = head.decode().split('\r\n')
+    fields = {k.lower(): v for k, v in (f.split(': ', 1) for f in fields)}
+    if 'content-length' in fields:
+        complete = int(fields['content-length']) == len(body)
+    else:
+        complete = body.endswith(b'0\r\n\r\n')
+        body = b''.join(body.split(b'\r\n')[1::2])
+    return int(line.split(' ')[1]), fields.get('x-flags'), body, complete
+
+
+def faults():
+    f = Fault('ok')
+    meshes = [Mesh(mesh='retry_defaults %s;' % mode)
+              for mode in ('appmesh', 'safe', 'off')]
+    for m in meshes:
+        m.use(f.ports)
+    for script, kind, *want in FAULTS:
+        got = []
+        for method in (b'GET', b'POST'):
+            for m in meshes:
+                f.reset(script)
+                seen, t = timed(lambda: ask(m, method))
+                got.append(len(f.attempts))
+                expected = (want[0], want[1], want[2] if want[2] is not None
+                            else seen[2], want[3])
+                if seen != expected or t > 1 * SLOW:
+                    tap.ok(False, '%s: %s' % (method.decode(), script), seen,
+                           expected, t, m.n.errors(3))
+                f.reset('body 10')
+                if ask(m, b'GET') != (200, '-', b'0123456789', True):
+                    tap.ok(False, 'the next answer is right', script)
+        tap.same(tuple(got), ATTEMPTS[kind], '%s: %s' % (kind, script))
+    for m in meshes:
+        m.end()
+
+
+def streamed():
+    """Bodies of unknown length are not held back, and sent again all the
+    same."""
+    f = Fault('ok')
+    m = Mesh()
+    m.use(f.ports)
+    half = [b'a' * 1000, b'b' * 2000]
+    for script, chunks, attempts, status in (
+            (('status 503', 'ok'), half, 2, 200),
+            (('close', 'reset', 'ok'), half, 3, 200),
+            (('status 503',), half, 3, 503),
+            (('early status 503', 'ok'), half, 2, 200),
+            (('early close', 'ok'), half, 2, 200),
+            (('early reset', 'early status 503', 'ok'), half, 3, 200),
+            (('status 503', 'ok'), [b'x' * 6000] * 10, 2, 200),
+            (('status 503', 'ok'), [b'x' * 6000] * 11, 1, 503)):
+        f.reset(*script)
+        got = ask(m, b'POST', chunks, 0.02)
+        tap.same((len(f.attempts), got[0], got[3]), (attempts, status, True),
+                 '%s: %d bytes in chunks' % (', '.join(script),
+                                             len(b''.join(chunks))))
+        if status == 200 and f.attempts[-1][2] != b''.join(chunks):
+            tap.ok(False, 'which are sent again', f.attempts)
+
+    f.reset('early ok')
+    s = connect(m.n.egress)
+    s.sendall(b'POST / HTTP/1.1\r\nHost: app.local\r\n'
+              b'Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n')
+    tap.ok(wait(lambda: f.attempts), 'the server has it before its end')
+    s.close()
+    m.end()
+
+
 def connecting():
     m = Mesh()
     for retry, attempts in ((None, 3), (SERVER, 3), (CONNECT, 3),
@@ -522,5 +657,5 @@ def grpc():
     m.end()
 
 
-tap.run(table, connecting, recovering, backoff, timeouts, body, uploads,
+tap.run(table, faults, streamed, connecting, recovering, backoff, timeouts, body, uploads,
         websocket, defaults, ingress, grpc)

@@ -7,7 +7,15 @@ one is for all that come after.  A step is:
     'status 409'        an answer with this status
     'close', 'reset'    after the request, without a byte
     'close 12'          after this many bytes of the header of a 200
+    'reset 12'          the same by RST
     'body 3'            a 200 of ten bytes that ends after three
+    'cut 3'             the same by RST
+    'long 5'            a 200 of ten bytes with five more behind it
+    'chunks 2'          a 200 in chunks that ends after two, without an end
+    'huge'              a header of 100 KiB
+    'interim 103 ...'   an interim answer, then what follows
+    'both 103'          an interim answer and a 200 in one packet
+    'early ...'         what follows, before the body of the request was read
     'mute'              never a byte
     'drip 50'           a byte of the header each 50 ms
     'trickle 50'        a header, and a byte of an endless body each 50 ms
@@ -25,13 +33,14 @@ import struct
 import threading
 import time
 
-from mesh_test import (SLOW, Sidecar, at_end, document, read_request, reply,
-                       tap, wait)
+from mesh_test import (SLOW, Sidecar, at_end, document, read_chunks,
+                       read_request, reply, tap, wait)
 
 FLAGS = 'add_header X-Flags $mesh_response_flags always;'
 
 OK = reply('ok')
 TEN = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789'
+INTERIM = b'HTTP/1.1 %s Wait\r\nLink: </x>; rel=preload\r\n\r\n'
 LONG = b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'
 
 
@@ -61,7 +70,7 @@ class Fault:
 
     def reset(self, *script):
         with self.lock:
-            self.attempts.clear()
+            self.attempts = []
             if script:
                 self.script = script
 
@@ -80,21 +89,43 @@ class Fault:
         f = s.makefile('rb')
         try:
             while True:
-                r = read_request(f, s)
+                r = read_request(f)
                 if r is None:
                     return
                 with self.lock:
-                    self.attempts.append((port, r.method, r.body,
-                                          time.monotonic()))
-                    n = min(len(self.attempts), len(self.script))
-                    step, *more = self.script[n - 1].split(' ')
-                if not getattr(self, 'do_' + step)(s, *more):
+                    n = len(self.attempts)
+                    self.attempts.append(None)
+                    step = self.script[min(n, len(self.script) - 1)]
+                if not step.startswith('early'):
+                    self.read_body(f, r)
+                self.attempts[n] = (port, r.method, r.body, time.monotonic())
+                if not self.do(s, *step.split(' ')):
                     return
         except (OSError, ValueError):
             pass
         finally:
             f.close()
             s.close()
+
+    def read_body(self, f, r):
+        if r.header('Content-Length'):
+            r.body = f.read(int(r.header('Content-Length')))
+        elif (r.header('Transfer-Encoding') or '').lower() == 'chunked':
+            r.body = read_chunks(f)
+
+    def do(self, s, step, *more):
+        return getattr(self, 'do_' + step)(s, *more)
+
+    def do_early(self, s, *step):
+        self.do(s, *step)
+
+    def do_interim(self, s, code, *step):
+        s.sendall(INTERIM % code.encode())
+        return self.do(s, *step)
+
+    def do_both(self, s, code):
+        s.sendall(INTERIM % code.encode() + TEN)
+        return True
 
     def do_ok(self, s):
         s.sendall(OK)
@@ -115,6 +146,24 @@ class Fault:
 
     def do_body(self, s, n):
         s.sendall(TEN[:len(TEN) - 10 + int(n)])
+
+    def do_cut(self, s, n):
+        s.sendall(TEN[:len(TEN) - 10 + int(n)])
+        time.sleep(0.01)        # an RST overtakes what was not read
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack('ii', 1, 0))
+
+    def do_long(self, s, n):
+        s.sendall(TEN + b'y' * int(n))
+        return True
+
+    def do_chunks(self, s, n):
+        s.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+                  + b'2\r\nab\r\n' * int(n))
+
+    def do_huge(self, s):
+        s.sendall(b'HTTP/1.1 200 OK\r\nX-Huge: ' + b'x' * 100000)
+        s.sendall(b'\r\nContent-Length: 0\r\n\r\n')
 
     def do_garbage(self, s):
         s.sendall(b'\x16\x03\x01 no http\r\n\r\n')
