@@ -22,6 +22,7 @@
 #include "ngx_mesh_conf_trace.h"
 #include "ngx_mesh_document.h"
 #include "ngx_mesh_json.h"
+#include "ngx_mesh_log.h"
 #include "ngx_mesh_metrics.h"
 #include "ngx_mesh_model.h"
 #include "ngx_mesh_shm.h"
@@ -101,6 +102,8 @@ typedef struct {
     ngx_mesh_otlp_conf_t      *otlp;            /* NULL: no such spans */
 
     ngx_mesh_trace_conf_t      trace;
+
+    ngx_mesh_log_conf_t        log;
 
     ngx_mesh_json_t           *tree;            /* of directives, or NULL */
     ngx_str_t                  document;        /* the same as text */

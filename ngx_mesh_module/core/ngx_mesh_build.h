@@ -183,6 +183,11 @@ ngx_int_t ngx_mesh_build_service(ngx_mesh_build_t *b, ngx_mesh_json_t *item,
     void *object);
 
 
+/* ngx_mesh_build_log.c: the log of this proxy, whose spec it is */
+
+ngx_int_t ngx_mesh_build_log(ngx_mesh_build_t *b, ngx_mesh_json_t *spec);
+
+
 /* ngx_mesh_build_match.c: the match of a route or gateway route */
 
 ngx_int_t ngx_mesh_build_match(ngx_mesh_build_t *b, ngx_mesh_json_t *match,

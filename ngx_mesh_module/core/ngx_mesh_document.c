@@ -623,7 +623,8 @@ ngx_mesh_loader_self(ngx_mesh_loader_t *ld)
         model->gateway = object;
     }
 
-    return NGX_OK;
+    return ngx_mesh_build_log(&ld->build,
+                          ngx_mesh_build_spec(&ld->build, section, object));
 }
 
 

@@ -33,6 +33,7 @@ typedef struct ngx_mesh_virtual_service_s  ngx_mesh_virtual_service_t;
 typedef struct ngx_mesh_virtual_gateway_s  ngx_mesh_virtual_gateway_t;
 typedef struct ngx_mesh_gateway_route_s    ngx_mesh_gateway_route_t;
 typedef struct ngx_mesh_model_s            ngx_mesh_model_t;
+typedef struct ngx_mesh_log_s              ngx_mesh_log_t;
 
 
 typedef enum {
@@ -406,6 +407,8 @@ struct ngx_mesh_model_s {
     /* what this proxy is; at most one is set */
     ngx_mesh_virtual_node_t     *node;
     ngx_mesh_virtual_gateway_t  *gateway;
+
+    ngx_mesh_log_t              *log;           /* of this proxy, or NULL */
 
     /* virtual services this proxy may reach: host -> service */
     struct ngx_mesh_map_s       *egress;

@@ -140,6 +140,7 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
     mcf->lb_policy = NGX_CONF_UNSET_UINT;
     mcf->retry_defaults = NGX_CONF_UNSET_UINT;
     mcf->slow_start = NGX_CONF_UNSET_MSEC;
+    mcf->log.enable = NGX_CONF_UNSET;
     mcf->keepalive = NGX_CONF_UNSET_UINT;
     mcf->keepalive_timeout = NGX_CONF_UNSET_MSEC;
     mcf->keepalive_requests = NGX_CONF_UNSET_UINT;
@@ -231,6 +232,11 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_mesh_conf_trace_check(cf, &mcf->trace, &mcf->name,
                                    &mcf->resource_name, mcf->otlp != NULL);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_mesh_conf_log_check(cf, &mcf->log);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -350,6 +356,7 @@ ngx_mesh_init_module(ngx_cycle_t *cycle)
 {
     if (!ngx_test_config && ngx_mesh_get_conf(cycle)) {
         ngx_mesh_wake_init(cycle);
+        ngx_mesh_log_init(cycle, &ngx_mesh_get_conf(cycle)->log);
     }
 
     if (ngx_process != NGX_PROCESS_SINGLE
@@ -402,6 +409,9 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
 
     (void) ngx_mesh_snapshot_init_worker(cycle, mcf);
     ngx_mesh_outlier_init_worker(cycle, mcf);
+    ngx_mesh_log_init_worker(cycle, &mcf->log,
+                             ngx_mesh_metrics_row(mcf->metrics,
+                                              NGX_MESH_METRICS_SERVER, NULL));
 
     /* a document of the agent's is loaded by it, at the end of its own part */
 
@@ -428,6 +438,7 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_mesh_log_exit_worker();
     ngx_mesh_wake_close();
     ngx_mesh_idle_exit();
     ngx_mesh_outlier_exit_worker();

@@ -45,6 +45,7 @@ typedef struct ngx_http_mesh_limit_s  ngx_http_mesh_limit_t;
 typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
     ngx_mesh_shm_t                *shm;
+    ngx_mesh_log_conf_t           *log;         /* of mesh_pass */
     ngx_uint_t                     retry_defaults;
     ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
     ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
@@ -104,6 +105,7 @@ struct ngx_http_mesh_ctx_s {
 
     ngx_http_mesh_try_t            attempt;
 
+    ngx_str_t                      reply;       /* text of the proxy's own */
     ngx_http_mesh_headers_t        headers;     /* of the request */
     off_t                          header_length;
 };

@@ -16,6 +16,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh.h"
+#include "ngx_http_mesh_access_log.h"
 
 
 static void ngx_http_mesh_observe_headers(ngx_http_request_t *r,
@@ -237,6 +238,8 @@ ngx_http_mesh_observe_log(ngx_http_request_t *r)
     }
 
     ngx_http_mesh_observe_outcome(r, ctx, &outcome);
+
+    ngx_http_mesh_access_log(r, ctx, &outcome);
 
     return NGX_OK;
 }

@@ -186,6 +186,10 @@ static ngx_int_t
 ngx_http_mesh_reply_headers(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_uint_t status, ngx_str_t *text)
 {
+    if (text) {
+        ctx->reply = *text;
+    }
+
     ngx_http_clear_location(r);
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_last_modified(r);

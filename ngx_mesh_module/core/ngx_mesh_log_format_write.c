@@ -1,0 +1,277 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * Runs a compiled format of access logs.  A line is a line whatever clients and
+ * applications send: control characters are written as \xXX in text, and JSON
+ * is always valid, with what is not UTF-8 replaced as Envoy does.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_mesh_log_format.h"
+
+
+#define NGX_MESH_LOG_NUMBER_LEN  (NGX_INT64_LEN + 1)
+
+
+static void ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
+    ngx_mesh_log_value_pt get, void *data, ngx_mesh_log_value_t *value);
+static u_char *ngx_mesh_log_write_op(ngx_mesh_log_op_t *op,
+    ngx_mesh_log_value_t *value, u_char *p, u_char *last);
+static u_char *ngx_mesh_log_write_string(ngx_mesh_log_op_t *op,
+    ngx_str_t *string, u_char *p, u_char *last);
+static u_char *ngx_mesh_log_write_text(ngx_str_t *string, u_char *p,
+    u_char *last);
+static u_char *ngx_mesh_log_write_json(ngx_str_t *string, u_char *p,
+    u_char *last);
+static u_char *ngx_mesh_log_write_number(u_char *p, int64_t n);
+
+
+u_char *
+ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,
+    u_char *last, size_t cut, ngx_mesh_log_value_pt get, void *data)
+{
+    ngx_uint_t             i;
+    ngx_mesh_log_op_t     *op;
+    ngx_mesh_log_value_t   value;
+
+    op = format->ops;
+
+    for (i = 0; i < format->nops; i++) {
+
+        if (op[i].op == NGX_MESH_LOG_LITERAL) {
+
+            if ((size_t) (last - p) < op[i].text.len) {
+                return NULL;
+            }
+
+            p = ngx_cpymem(p, op[i].text.data, op[i].text.len);
+            continue;
+        }
+
+        ngx_mesh_log_value(&op[i], cut, get, data, &value);
+
+        p = ngx_mesh_log_write_op(&op[i], &value, p, last);
+
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+
+    return p;
+}
+
+
+static void
+ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
+    ngx_mesh_log_value_pt get, void *data, ngx_mesh_log_value_t *value)
+{
+    value->type = NGX_MESH_LOG_MISSING;
+
+    if (op->op == NGX_MESH_LOG_NOTHING) {
+        return;
+    }
+
+    get(data, op->op, &op->text, value);
+
+    if (value->type == NGX_MESH_LOG_MISSING && op->other.len) {
+        get(data, op->other_op, &op->other, value);
+    }
+
+    if (value->type != NGX_MESH_LOG_VALUE_STRING) {
+        return;
+    }
+
+    if (op->length && value->string.len > op->length) {
+        value->string.len = op->length;
+    }
+
+    if (value->string.len > cut) {
+        value->string.len = cut;
+    }
+}
+
+
+static u_char *
+ngx_mesh_log_write_op(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
+    u_char *p, u_char *last)
+{
+    u_char     time[NGX_MESH_LOG_TIME_LEN];
+    ngx_str_t  string;
+
+    if (value->type == NGX_MESH_LOG_VALUE_STRING) {
+        return ngx_mesh_log_write_string(op, &value->string, p, last);
+    }
+
+    if (value->type == NGX_MESH_LOG_MISSING) {
+
+        if (last - p < 4) {
+            return NULL;
+        }
+
+        if (op->style == NGX_MESH_LOG_JSON) {
+            return ngx_cpymem(p, "null", 4);
+        }
+
+        *p++ = '-';
+        return p;
+    }
+
+    if (op->op == NGX_MESH_LOG_START_TIME) {
+        string.data = time;
+        string.len = ngx_mesh_log_time_write(time, &op->text, value->number)
+                     - time;
+
+        return ngx_mesh_log_write_string(op, &string, p, last);
+    }
+
+    if ((size_t) (last - p) < NGX_MESH_LOG_NUMBER_LEN) {
+        return NULL;
+    }
+
+    return ngx_mesh_log_write_number(p, value->number);
+}
+
+
+static u_char *
+ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_str_t *string, u_char *p,
+    u_char *last)
+{
+    if (op->style == NGX_MESH_LOG_TEXT) {
+        return ngx_mesh_log_write_text(string, p, last);
+    }
+
+    if (op->style == NGX_MESH_LOG_STRING) {
+        return ngx_mesh_log_write_json(string, p, last);
+    }
+
+    if (last - p < 2) {
+        return NULL;
+    }
+
+    *p++ = '"';
+
+    p = ngx_mesh_log_write_json(string, p, last - 1);
+
+    if (p) {
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
+{
+    u_char  *s, *end, c;
+
+    static u_char  hex[] = "0123456789ABCDEF";
+
+    s = string->data;
+    end = s + string->len;
+
+    if (last - p < end - s) {
+        return NULL;
+    }
+
+    while (s < end) {
+
+        c = *s++;
+
+        if ((c >= ' ' && c != 0x7f) || c == '\t') {
+
+            if (p == last) {
+                return NULL;
+            }
+
+            *p++ = c;
+            continue;
+        }
+
+        if (last - p < 4) {
+            return NULL;
+        }
+
+        *p++ = '\\';
+        *p++ = 'x';
+        *p++ = hex[c >> 4];
+        *p++ = hex[c & 0xf];
+    }
+
+    return p;
+}
+
+
+/* within the quotes */
+
+static u_char *
+ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
+{
+    u_char    *s, *end, *next;
+    uint32_t   u;
+
+    s = string->data;
+    end = s + string->len;
+
+    while (s < end) {
+
+        if (last - p < 6) {
+            return NULL;
+        }
+
+        if (*s < 0x80) {
+
+            if (*s >= ' ' && *s != '"' && *s != '\\') {
+                *p++ = *s++;
+                continue;
+            }
+
+            p = (u_char *) ngx_escape_json(p, s++, 1);
+            continue;
+        }
+
+        next = s;
+        u = ngx_utf8_decode(&next, end - s);
+
+        /* ngx_utf8_decode() lets surrogates pass, JSON parsers do not */
+
+        if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff)) {
+            *p++ = '!';
+            s++;
+            continue;
+        }
+
+        p = ngx_cpymem(p, s, next - s);
+        s = next;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_mesh_log_write_number(u_char *p, int64_t n)
+{
+    u_char    *s, digits[NGX_MESH_LOG_NUMBER_LEN];
+    uint64_t   u;
+
+    s = digits + sizeof(digits);
+    u = n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
+
+    do {
+        *--s = (u_char) ('0' + u % 10);
+        u /= 10;
+    } while (u);
+
+    if (n < 0) {
+        *--s = '-';
+    }
+
+    return ngx_cpymem(p, s, digits + sizeof(digits) - s);
+}
