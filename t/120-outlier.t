@@ -12,8 +12,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 
-from mesh_test import (Backend, Load, Sidecar, document, endpoint, free_port,
-                       node, reply, tap, wait)
+from mesh_test import (Backend, Load, Sidecar, connect, document, endpoint,
+                       exchange, free_port, node, reply, tap, wait)
 
 EJECTED = r'\[notice\].*mesh: endpoint \S+ of virtual node "n" is ejected'
 RETURNED = r'\[notice\].*mesh: endpoint \S+ of virtual node "n" is used again'
@@ -241,6 +241,54 @@ def exact():
     tap.same(sum(int(row(n, h)['ejections']) for h in hosts), 2, 'two counts')
 
 
+def cut():
+    """Envoy counts the header, which is well, and then the end, which is not."""
+    ways = {'cut': b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123',
+            'chunks': b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked'
+                      b'\r\n\r\n3\r\n123\r\n',
+            'none': b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+            'whole': b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n123',
+            'close': b'HTTP/1.0 200 OK\r\n\r\n123'}
+    way = ['whole']
+    a = Backend('a', raw=lambda s, f, r: s.sendall(ways[way[0]]) and False)
+    n = sidecar([a, Host()], errors=2)
+
+    def ask(method='GET'):
+        for _ in range(6):
+            exchange(n.egress, b'%s / HTTP/1.1\r\nHost: app.local\r\n'
+                     b'Connection: close\r\n\r\n' % method.encode())
+        return int(row(n, a)['consecutive_errors'])
+
+    for way[0] in ('whole', 'close', 'none'):
+        tap.same((ask(), ask('HEAD')), (0, 0), way[0] + ' is no error')
+    for way[0] in ('cut', 'chunks'):
+        tap.same(ask(), 1, way[0] + ': an answer that is cut off is one')
+        tap.same(ask('HEAD'), 0, 'but has no body here')
+    tap.same(row(n, a)['ejections'], '0', 'and never two in a row')
+
+    # clients that leave
+    held = Backend('held', raw=lambda s, f, r: s.sendall(
+        b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123')
+        or not f.read(1))
+    n.put(doc(2, [held], errors=1))
+    n.at('2')
+    for _ in range(5):
+        s = connect(n.egress)
+        s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n\r\n')
+        wait(lambda: s.recv(1000).endswith(b'123'))
+        s.close()
+    tap.ok(wait(lambda: n.in_flight() == 0), 'clients that leave')
+    tap.same(row(n, held)['consecutive_errors'], '0', 'tell nothing')
+
+    way[0] = 'cut'
+    n.put(doc(3, [a], errors=1))
+    n.at('3')
+    ask()
+    tap.ok(n.logged(EJECTED + '.*an answer that was cut off'),
+           'one is enough where one is')
+    tap.same(n.bad(), [], 'no alerts')
+
+
 def slow_start():
     a, b = Host('a'), Host('b')
     n = Sidecar(doc(1, [a]), mesh='slow_start 5s;' + NONE).start()
@@ -269,4 +317,4 @@ def slow_start():
     tap.same(len(b.requests) - before, 50, 'it is off by default')
 
 
-tap.run(walkthrough, failures, limits, returns, swaps, exact, slow_start)
+tap.run(walkthrough, failures, limits, returns, swaps, exact, cut, slow_start)

@@ -25,6 +25,8 @@
 static ngx_uint_t ngx_http_mesh_outlier_status(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc, ngx_uint_t state, const char **what);
 static ngx_uint_t ngx_http_mesh_outlier_grpc(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_mesh_outlier_cut(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc);
 
 
 void
@@ -56,7 +58,12 @@ ngx_http_mesh_outlier(ngx_http_mesh_ctx_t *ctx, ngx_peer_connection_t *pc,
 
     if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_mesh_outlier_success(ctx->shm, ep);
-        return;
+
+        if (!ngx_http_mesh_outlier_cut(ctx, pc)) {
+            return;
+        }
+
+        what = "an answer that was cut off";
     }
 
     if (ngx_mesh_outlier_failure(ctx->shm, cluster, ep, ngx_current_msec, &e)
@@ -64,6 +71,10 @@ ngx_http_mesh_outlier(ngx_http_mesh_ctx_t *ctx, ngx_peer_connection_t *pc,
     {
         return;
     }
+
+    ngx_mesh_metrics_add(cluster->metrics, NGX_MESH_CLUSTER_EJECTIONS, 1);
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server, NGX_MESH_SERVER_EJECTIONS,
+                         1);
 
     ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
                   "mesh: endpoint %V of virtual node \"%V\" is ejected for "
@@ -173,4 +184,52 @@ ngx_http_mesh_outlier_grpc(ngx_http_request_t *r)
     default:
         return NGX_HTTP_OK;
     }
+}
+
+
+/*
+ * Whether the peer ended an answer before its end, or a time limit did.  Envoy
+ * counts that as an error (Filter::onUpstreamReset), after it has counted the
+ * header: so it is the first in a row.
+ */
+
+static ngx_uint_t
+ngx_http_mesh_outlier_cut(ngx_http_mesh_ctx_t *ctx, ngx_peer_connection_t *pc)
+{
+    off_t                 length;
+    ngx_event_t          *rev;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = ctx->request;
+    u = r->upstream;
+
+    if (ctx->attempt.again
+        || !u->header_sent
+        || u->upgrade
+        || r->header_only
+        || r->connection->error
+        || r->connection->timedout
+        || pc->connection == NULL)
+    {
+        return 0;
+    }
+
+    if (ctx->attempt.expired) {
+        return 1;
+    }
+
+    length = u->buffering ? u->pipe->length : u->length;
+
+    if (length == 0) {
+        return 0;
+    }
+
+    if (ctx->cluster->listener->protocol != NGX_MESH_HTTP) {
+        return 1;
+    }
+
+    rev = pc->connection->read;
+
+    return rev->error || (rev->eof && length != -1);
 }
