@@ -32,6 +32,7 @@ import socket
 import struct
 import threading
 import time
+import traceback
 
 from mesh_test import (SLOW, Sidecar, at_end, document, read_chunks,
                        read_request, reply, tap, wait)
@@ -186,6 +187,25 @@ class Fault:
         while not self.stopped.is_set():
             s.sendall(b'x')
             time.sleep(int(ms) / 1000)
+
+
+def together(calls):
+    """At the same time, each in a thread; one that raises fails the test."""
+    failed = []
+
+    def run(call):
+        try:
+            call()
+        except Exception:               # the others are still worth it
+            failed.append(traceback.format_exc())
+
+    threads = [threading.Thread(target=run, args=(c,)) for c in calls]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    tap.ok(not failed, 'all of %d parts came to their end' % len(calls),
+           *failed)
 
 
 def closed():
