@@ -2,7 +2,8 @@
 #
 # Active health checks: what they send, what they make of answers, and that
 # there is one prober whatever becomes of workers and documents.  Intervals are
-# of five seconds at least, so that endpoints are many and waits are few.
+# of five seconds at least, so that endpoints are many, waits are few, and parts
+# wait together.
 
 import os
 import signal
@@ -14,6 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
+from mesh_fault import together
 from mesh_h2 import AVAILABLE, Server, message
 from mesh_test import (Backend, Sidecar, at_end, document, endpoint,
                        free_port, reply, tap, wait)
@@ -403,4 +405,9 @@ def http2():
     tap.same(n.bad(), [], 'nothing in the log')
 
 
-tap.run(answers, thresholds, traffic, processes, storm, http2)
+def intervals():
+    """What waits for intervals does so at the same time."""
+    together((answers, thresholds, traffic, processes, http2))
+
+
+tap.run(intervals, storm)
