@@ -20,6 +20,7 @@
 #include "ngx_mesh.h"
 #include "ngx_mesh_client.h"
 #include "ngx_mesh_credentials.h"
+#include "ngx_mesh_sampler.h"
 
 
 #define NGX_MESH_AGENT_THREAD_POOL  "ngx_mesh"
@@ -36,6 +37,7 @@ typedef struct {
     ngx_mesh_credentials_conf_t   credentials;
     ngx_uint_t                    sign;
     ngx_uint_t                    threads;  /* there is a pool of that name */
+    ngx_mesh_sampler_share_t     *sampler;  /* NULL: local sampling rules */
 } ngx_mesh_agent_conf_t;
 
 

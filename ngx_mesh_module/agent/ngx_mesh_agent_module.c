@@ -29,6 +29,7 @@ static ngx_int_t ngx_mesh_agent_id_path(ngx_cycle_t *cycle,
     ngx_mesh_agent_conf_t *acf);
 static ngx_int_t ngx_mesh_agent_state_path(ngx_cycle_t *cycle,
     ngx_mesh_conf_t *mcf, ngx_mesh_agent_conf_t *acf);
+static void ngx_mesh_agent_init_traces(ngx_cycle_t *cycle);
 static ngx_mesh_agent_conf_t *ngx_mesh_agent_get_conf(ngx_cycle_t *cycle);
 static void ngx_mesh_agent_create_directory(ngx_cycle_t *cycle,
     ngx_str_t *directory);
@@ -72,6 +73,7 @@ ngx_mesh_agent_create_conf(ngx_cycle_t *cycle)
      *     acf->client = { 0 };
      *     acf->sign = 0;
      *     acf->threads = 0;
+     *     acf->sampler = NULL;
      */
 
     return ngx_pcalloc(cycle->pool, sizeof(ngx_mesh_agent_conf_t));
@@ -95,7 +97,9 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_mesh_otlp_init_conf(cycle, mcf) != NGX_OK) {
+    if (ngx_mesh_otlp_init_conf(cycle, mcf) != NGX_OK
+        || ngx_mesh_sampler_init_conf(cycle, mcf, &acf->sampler) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -294,10 +298,9 @@ ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
         && !ngx_is_init_cycle(cycle->old_cycle))
     {
         ngx_mesh_otlp_stop();
+        ngx_mesh_sampler_stop();
 
-        if (mcf) {
-            ngx_mesh_otlp_start(cycle, mcf);
-        }
+        ngx_mesh_agent_init_traces(cycle);
     }
 
     if (ngx_process == NGX_PROCESS_SINGLE && ngx_mesh_agent_running()) {
@@ -349,6 +352,26 @@ ngx_mesh_agent_create_directory(ngx_cycle_t *cycle, ngx_str_t *directory)
 }
 
 
+/* traces need no source of documents */
+
+static void
+ngx_mesh_agent_init_traces(ngx_cycle_t *cycle)
+{
+    ngx_mesh_conf_t        *mcf;
+    ngx_mesh_agent_conf_t  *acf;
+
+    mcf = ngx_mesh_get_conf(cycle);
+
+    if (mcf) {
+        acf = (ngx_mesh_agent_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                     ngx_mesh_agent_module);
+
+        ngx_mesh_otlp_start(cycle, mcf);
+        ngx_mesh_sampler_start(cycle, mcf, acf->sampler);
+    }
+}
+
+
 static ngx_int_t
 ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 {
@@ -364,7 +387,7 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_mesh_otlp_start(cycle, mcf);
+    ngx_mesh_agent_init_traces(cycle);
 
     acf = ngx_mesh_agent_get_conf(cycle);
 
@@ -388,4 +411,5 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
     ngx_mesh_prober_stop();
     ngx_mesh_agent_stop();
     ngx_mesh_otlp_stop();
+    ngx_mesh_sampler_stop();
 }
