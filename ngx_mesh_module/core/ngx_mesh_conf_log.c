@@ -241,16 +241,10 @@ ngx_mesh_conf_log_json(ngx_conf_t *cf, ngx_mesh_json_t *format)
 }
 
 
-char *
-ngx_mesh_conf_log_check(ngx_conf_t *cf, ngx_mesh_log_conf_t *conf)
+ngx_int_t
+ngx_mesh_log_use(ngx_conf_t *cf, ngx_mesh_log_conf_t *conf)
 {
-    if (conf->enable == NGX_CONF_UNSET) {
-        conf->enable = 1;
-    }
+    conf->used = (conf->enable != 0);
 
-    if (conf->enable && ngx_mesh_log_file_conf(cf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return conf->used ? ngx_mesh_log_file_conf(cf) : NGX_OK;
 }

@@ -33,7 +33,7 @@ static ngx_connection_t  ngx_mesh_log_connection;   /* for its log */
 void
 ngx_mesh_log_init(ngx_cycle_t *cycle, ngx_mesh_log_conf_t *conf)
 {
-    if (conf->enable) {
+    if (conf->used) {
         ngx_mesh_log_file_init(cycle);
     }
 }
@@ -45,7 +45,7 @@ ngx_mesh_log_init_worker(ngx_cycle_t *cycle, ngx_mesh_log_conf_t *conf,
 {
     ngx_event_t  *ev;
 
-    if (!conf->enable) {
+    if (!conf->used) {
         return;
     }
 

@@ -32,7 +32,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_flag_t                enable;
+    ngx_flag_t                enable;       /* unset: on */
+    ngx_uint_t                used;         /* unsigned  used:1; */
     ngx_array_t              *filters;      /* ngx_mesh_log_filter_t, one of
                                                which is to hold; NULL: all
                                                requests are logged */
@@ -52,8 +53,8 @@ char *ngx_mesh_conf_log_filter(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_mesh_conf_access_log(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* at the end of mesh{} */
-char *ngx_mesh_conf_log_check(ngx_conf_t *cf, ngx_mesh_log_conf_t *conf);
+/* when the configuration was read, by whoever is going to write lines */
+ngx_int_t ngx_mesh_log_use(ngx_conf_t *cf, ngx_mesh_log_conf_t *conf);
 
 
 /* in the process that has read the configuration, and in each worker */

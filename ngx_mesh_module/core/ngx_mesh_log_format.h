@@ -102,7 +102,7 @@ typedef struct {
     ngx_str_t                    text;      /* literal, header, time format */
     ngx_mesh_log_op_e            other_op;  /* of "?alternative" */
     ngx_str_t                    other;     /* its header; empty: none */
-    size_t                       length;    /* to be cut to, 0: as it is */
+    size_t                       length;    /* at most, of a string */
 } ngx_mesh_log_op_t;
 
 

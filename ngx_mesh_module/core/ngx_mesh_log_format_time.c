@@ -16,90 +16,53 @@
 #include "ngx_mesh_log_format.h"
 
 
-static const char *ngx_mesh_log_time_sequence(ngx_str_t *format, size_t *at);
 static u_char *ngx_mesh_log_time_default(u_char *p, int64_t ms);
 static u_char *ngx_mesh_log_time_expand(u_char *p, u_char *last,
     ngx_str_t *format, struct tm *tm, int64_t ms);
 static size_t ngx_mesh_log_time_own(u_char *p, u_char *s, u_char *end,
     struct tm *tm, int64_t ms, size_t *len);
+static size_t ngx_mesh_log_time_extended(u_char *p, u_char *s, u_char *end,
+    struct tm *tm, int64_t ms, size_t *len);
 static u_char *ngx_mesh_log_time_fraction(u_char *p, ngx_uint_t digits,
     int64_t ms);
 
 
+/* Envoy refuses a line feed only, whatever its flags: lines stay lines */
+
 const char *
 ngx_mesh_log_time_check(ngx_str_t *format)
 {
-    size_t       i;
-    const char  *wrong;
+    u_char  *p, *end;
 
     if (format->len > NGX_MESH_LOG_TIME_FORMAT_LEN) {
         return "too long a format";
     }
 
-    i = 0;
+    p = format->data;
+    end = p + format->len;
 
-    while (i < format->len) {
+    while (p < end) {
 
-        /* Envoy refuses a line feed here, so that lines stay lines */
-
-        if (format->data[i] < ' ') {
+        if (*p < ' ') {
             return "a control character in its format";
         }
 
-        if (format->data[i] != '%') {
-            i++;
+        if (*p++ != '%') {
             continue;
         }
 
-        wrong = ngx_mesh_log_time_sequence(format, &i);
-
-        if (wrong) {
-            return wrong;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* one sequence that begins with "%" */
-
-static const char *
-ngx_mesh_log_time_sequence(ngx_str_t *format, size_t *at)
-{
-    u_char  c, *s, *end;
-
-    s = format->data + *at + 1;
-    end = format->data + format->len;
-
-    if (end - s >= 2 && *s >= '1' && *s <= '9' && s[1] == 'f') {
-        s += 2;
-
-    } else if (end - s >= 3 && *s == 'E' && s[2] == 'S'
-               && (s[1] == '*' || (s[1] >= '0' && s[1] <= '9')))
-    {
-        s += 3;
-
-    } else if (end - s >= 2 && *s == 'E' && (s[1] == 'z' || s[1] == 'T')) {
-        s += 2;
-
-    } else if (end - s >= 3 && *s == 'E' && s[1] == '4' && s[2] == 'Y') {
-        s += 3;
-
-    } else {
-        c = (s < end) ? *s : '\0';
-
-        if (c == '\0' || ngx_strchr("aAbBcCdDeFfGgHhIjklMmpPrRsSTuUVwWxXyYzZ%",
-                                    c)
-                         == NULL)
-        {
-            return "an unknown sequence in its format";
+        while (p < end && *p && ngx_strchr("-_0^#123456789EO", *p)) {
+            p++;
         }
 
-        s++;
-    }
+        if (p < end) {
+            if (*p == 'n') {
+                return "a line feed in its format";
+            }
 
-    *at = s - format->data;
+            p++;
+        }
+    }
 
     return NULL;
 }
@@ -223,35 +186,52 @@ ngx_mesh_log_time_own(u_char *p, u_char *s, u_char *end, struct tm *tm,
         return ngx_sprintf(p, "UTC") - start;
 
     case 'E':
-        break;
+        return ngx_mesh_log_time_extended(p, s, end, tm, ms, len);
 
     default:
-        if (*s < '1' || *s > '9') {
-            *len = 0;
-            return 0;
+        if (end - s > 1 && *s >= '1' && *s <= '9' && s[1] == 'f') {
+            *len = 2;
+            return ngx_mesh_log_time_fraction(p, *s - '0', ms) - start;
         }
 
-        *len = 2;
-        return ngx_mesh_log_time_fraction(p, *s - '0', ms) - start;
+        *len = 0;
+        return 0;
     }
+}
 
-    /* %Ez, %ET, %E4Y, %E*S, %E3S */
 
+/* %Ez, %ET, %E4Y, %E*S, %E0S to %E9S */
+
+static size_t
+ngx_mesh_log_time_extended(u_char *p, u_char *s, u_char *end, struct tm *tm,
+    int64_t ms, size_t *len)
+{
+    u_char  *start;
+
+    start = p;
     *len = 2;
 
-    if (s[1] == 'z') {
+    if (end - s > 1 && s[1] == 'z') {
         return ngx_sprintf(p, "+00:00") - start;
     }
 
-    if (s[1] == 'T') {
+    if (end - s > 1 && s[1] == 'T') {
         *p = 'T';
         return 1;
     }
 
     *len = 3;
 
-    if (s[2] == 'Y') {
+    if (end - s > 2 && s[1] == '4' && s[2] == 'Y') {
         return ngx_sprintf(p, "%04d", tm->tm_year + 1900) - start;
+    }
+
+    if (end - s < 3
+        || s[2] != 'S'
+        || (s[1] != '*' && (s[1] < '0' || s[1] > '9')))
+    {
+        *len = 0;
+        return 0;
     }
 
     p = ngx_sprintf(p, "%02d", tm->tm_sec);

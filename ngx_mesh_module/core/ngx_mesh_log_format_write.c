@@ -6,7 +6,7 @@
 /*
  * Runs a compiled format of access logs.  A line is a line whatever clients and
  * applications send: control characters are written as \xXX in text, and JSON
- * is always valid, with what is not UTF-8 replaced as Envoy does.
+ * is always valid: a byte that is not UTF-8 is written as \u00XX.
  */
 
 
@@ -79,7 +79,7 @@ ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
 
     get(data, op->op, &op->text, value);
 
-    if (value->type == NGX_MESH_LOG_MISSING && op->other.len) {
+    if (value->type == NGX_MESH_LOG_MISSING && op->other.data) {
         get(data, op->other_op, &op->other, value);
     }
 
@@ -87,13 +87,8 @@ ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
         return;
     }
 
-    if (op->length && value->string.len > op->length) {
-        value->string.len = op->length;
-    }
-
-    if (value->string.len > cut) {
-        value->string.len = cut;
-    }
+    cut = ngx_min(cut, op->length);
+    value->string.len = ngx_min(value->string.len, cut);
 }
 
 
@@ -242,8 +237,7 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
         /* ngx_utf8_decode() lets surrogates pass, JSON parsers do not */
 
         if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff)) {
-            *p++ = '!';
-            s++;
+            p = ngx_sprintf(p, "\\u00%02xd", (ngx_uint_t) *s++);
             continue;
         }
 

@@ -236,11 +236,6 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    rv = ngx_mesh_conf_log_check(cf, &mcf->log);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
     return ngx_mesh_check_block(cf, mcf);
 }
 

@@ -61,7 +61,7 @@ ngx_http_mesh_access_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
 
-    if (!mmcf->log->enable
+    if (!mmcf->log->used
         || !ngx_mesh_log_wanted(mmcf->log, o->status, o->duration,
                                 0))
     {

@@ -431,10 +431,6 @@ ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
         { 0, { ngx_null_string, ngx_null_string } }
     };
 
-    if (line->outcome->flags == 0) {
-        return;
-    }
-
     p = line->buf;
 
     for (i = 0; names[i].flag; i++) {
@@ -448,6 +444,12 @@ ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
 
         s = &names[i].names[full];
         p = ngx_cpymem(p, s->data, s->len);
+    }
+
+    /* not missing: in JSON too this is "-" */
+
+    if (p == line->buf) {
+        *p++ = '-';
     }
 
     value->type = NGX_MESH_LOG_VALUE_STRING;

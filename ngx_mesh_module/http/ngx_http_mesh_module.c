@@ -458,6 +458,10 @@ ngx_http_mesh_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_mesh_log_use(cf, mmcf->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_mesh_limit_init();
     ngx_http_mesh_drain_init();
 
