@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What a connection pool is good for: an application at twice its capacity.
 
 The application serves 8 requests at a time, 20 ms each, which is 400 a second;
@@ -8,7 +7,8 @@ capacity, and a client waits for a second.  Counted is goodput: answers that
 were in time.  Once without limits, once with maxConnections 8 and
 maxPendingRequests 100.
 
-    util/bench/brownout.py [SECONDS]
+The proxy is that of the end-to-end tests, on any core: it has next to nothing
+to do.
 """
 
 import asyncio
@@ -17,15 +17,10 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 't', 'lib'))
-os.environ.setdefault('TEST_NGINX_LOAD_MODULES', os.path.join(
-    ROOT, 'build', os.environ.get('BUILD', 'debian'),
-    'ngx_http_mesh_module.so'))
-os.environ.setdefault('MESH_NGINX', '/usr/sbin/nginx')
+import proxies
 
-from mesh_test import Sidecar, cleanup, document, free_port     # noqa: E402
+SECTION = 'brownout'
+TITLE = 'An application at twice its capacity'
 
 PARALLEL = 8
 SERVICE = 0.02
@@ -116,50 +111,76 @@ async def load(port, rate, seconds):
     return await asyncio.gather(*tasks)
 
 
-def sidecar(app, port, pool):
+def tests():
+    """The library of the end-to-end tests."""
+
+    sys.path.insert(0, os.path.join(proxies.ROOT, 't', 'lib'))
+    os.environ['TEST_NGINX_LOAD_MODULES'] = proxies.MODULE
+    os.environ['MESH_NGINX'] = proxies.program('nginx')
+    import mesh_test
+    return mesh_test
+
+
+def sidecar(lib, app, port, pool):
     listener = {'portMapping': {'port': app, 'protocol': 'http'}}
     if pool:
         listener['connectionPool'] = {'http': pool}
-    doc = document(1, {'other': [free_port()]})
+    doc = lib.document(1, {'other': [lib.free_port()]})
     doc['virtualNodes'].append({'virtualNodeName': 'me', 'spec': {
         'listeners': [listener],
         'serviceDiscovery': {'dns': {'hostname': 'me.local'}}}})
-    return Sidecar(doc, resource='virtualNode/me', workers=2, level='error',
-                   http='server { listen 127.0.0.1:%d; '
-                        'location / { mesh_pass ingress; } }' % port).start()
+    lib.Sidecar(doc, resource='virtualNode/me', workers=2, level='error',
+                http='server { listen 127.0.0.1:%d; '
+                     'location / { mesh_pass ingress; } }' % port).start()
 
 
-def measure(pool, factor, seconds):
-    app, port = free_port(), free_port()
+def measure(lib, pool, factor, seconds):
+    app, port = lib.free_port(), lib.free_port()
     child = subprocess.Popen([sys.executable, __file__, '--app', str(app)])
     try:
-        time.sleep(0.5)
-        sidecar(app, port, pool)
+        lib.wait(lambda: listens(lib, app))
+        sidecar(lib, app, port, pool)
         asyncio.run(load(port, CAPACITY / 2, 1))
         answers = asyncio.run(load(port, CAPACITY * factor, seconds))
     finally:
         child.kill()
         child.wait()
-        cleanup()
+        lib.cleanup()
 
-    good = answers.count(200) / seconds
-    print('%-22s %4.0f/s offered: goodput %4.0f/s, %3.0f %% of capacity; '
-          '%4.0f/s refused, %4.0f/s too late'
-          % ('with limits' if pool else 'without limits', CAPACITY * factor,
-             good, 100 * good / CAPACITY, answers.count(503) / seconds,
-             (len(answers) - answers.count(200) - answers.count(503))
-             / seconds))
+    good, refused = answers.count(200), answers.count(503)
+    return {'factor': factor, 'offered': CAPACITY * factor,
+            'capacity': CAPACITY, 'good': good / seconds,
+            'refused': refused / seconds,
+            'late': (len(answers) - good - refused) / seconds}
 
 
-def main():
-    if sys.argv[1:2] == ['--app']:
-        asyncio.run(App().run(int(sys.argv[2])))
+def listens(lib, port):
+    try:
+        lib.connect(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(bench, results):
+    if not bench.available(proxies.Mesh):
         return
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    for pool in (None, POOL):
-        for factor in (0.8, 2):
-            measure(pool, factor, seconds)
+
+    lib = tests()
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    try:
+        for name, pool in (('without limits', None), ('with limits', POOL)):
+            for factor in (0.8, 2):
+                if not bench.wants(SECTION, name, 'mesh'):
+                    continue
+                bench.progress(SECTION, 0, name, '%g×' % factor)
+                with bench.attempt(SECTION, name):
+                    results.setdefault(name, []).append(
+                        measure(lib, pool, factor, 2 * bench.seconds))
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 if __name__ == '__main__':
-    main()
+    asyncio.run(App().run(int(sys.argv[2])))

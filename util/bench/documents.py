@@ -14,6 +14,32 @@ CLIENT = 'client'
 MESH = 'bench'
 
 
+def seconds(n):
+    return {'unit': 's', 'value': n}
+
+
+# what a route and a listener can say about resilience, with limits that nothing
+# reaches
+
+TIMEOUT = {'perRequest': seconds(20), 'idle': seconds(60)}
+RESILIENT_ROUTE = {
+    'timeout': TIMEOUT,
+    'retryPolicy': {'maxRetries': 3, 'perRetryTimeout': seconds(5),
+                    'httpRetryEvents': ['server-error', 'client-error',
+                                        'stream-error'],
+                    'tcpRetryEvents': ['connection-error']}}
+RESILIENT_LISTENER = {
+    'timeout': {'http': TIMEOUT},
+    'healthCheck': {'protocol': 'http', 'path': '/', 'intervalMillis': 300000,
+                    'timeoutMillis': 5000, 'healthyThreshold': 2,
+                    'unhealthyThreshold': 3},
+    'outlierDetection': {'maxServerErrors': 5, 'interval': seconds(10),
+                         'baseEjectionDuration': seconds(30),
+                         'maxEjectionPercent': 50},
+    'connectionPool': {'http': {'maxConnections': 1000,
+                                'maxPendingRequests': 1000}}}
+
+
 def listener(port):
     return {'portMapping': {'port': port, 'protocol': 'http'}}
 
@@ -65,11 +91,13 @@ def _match(m):
 
 
 def of_shape(shape, version='1'):
-    """The shape as a document; the client has every service as a backend."""
+    """The shape as a document; the client has every service as a backend, and
+    is itself in front of what the first node is."""
 
     doc = document(version)
 
-    doc['virtualNodes'].append(node(CLIENT, 8080,
+    first = next(iter(shape.nodes.values()))
+    doc['virtualNodes'].append(node(CLIENT, first[0][1],
                                     [s.name for s in shape.services]))
 
     for name, endpoints in shape.nodes.items():
@@ -85,6 +113,11 @@ def of_shape(shape, version='1'):
         for j, r in enumerate(s.routes):
             doc['routes'].append(route(name, 'route-%02d' % j,
                                        _match(r.match), r.targets))
+    if shape.resilient:
+        for r in doc['routes']:
+            r['spec']['httpRoute'].update(RESILIENT_ROUTE)
+        for n in doc['virtualNodes']:
+            n['spec']['listeners'][0].update(RESILIENT_LISTENER)
     return doc
 
 

@@ -293,6 +293,7 @@ class Mesh(Nginx):
     name = 'mesh'
     title = 'nginx mesh'
     zone = '64m'
+    direction = 'egress'
 
     def __init__(self, shape, core, wrapper=(), doc=None, version='1'):
         super().__init__(shape, core, wrapper)
@@ -334,10 +335,10 @@ class Mesh(Nginx):
     def http(self):
         return ('    include %s;\n'
                 '    server {\n        listen 127.0.0.1:%d;\n'
-                '        location / { mesh_pass egress; }\n    }\n'
+                '        location / { mesh_pass %s; }\n    }\n'
                 '    server {\n        listen 127.0.0.1:%d;\n'
                 '        location / { mesh_admin; }\n    }\n'
-                % (MESH_PARAMS, self.port, self.admin))
+                % (MESH_PARAMS, self.port, self.direction, self.admin))
 
     def applied(self):
         """The version of the document in force."""
@@ -351,6 +352,12 @@ class Mesh(Nginx):
     def ready(self):
         system.wait_http(self.admin, '/ready', process=self.process)
         super().ready()
+
+
+class Ingress(Mesh):
+    """The same in front of the application."""
+
+    direction = 'ingress'
 
 
 class HAProxy(Proxy):

@@ -6,6 +6,7 @@ import control_report
 import plot
 import proxies
 import rate
+import resilience_report
 import shapes
 import stats
 from tables import NONE, number, percent, spread, table
@@ -230,7 +231,8 @@ def targets(results):
             errors = sum(swap[p]['errors']
                          for p in ('before', 'during', 'after'))
             add(what + ': failed requests', '0', str(errors), errors == 0)
-    return out + control_report.targets(results)
+    return (out + resilience_report.targets(results)
+            + control_report.targets(results))
 
 
 def machine(results):
@@ -256,7 +258,10 @@ def machine(results):
 SECTIONS = (
     ('Throughput', throughput), ('Latency at 1,000 requests/s', latency),
     ('Instructions per request', instructions), ('Memory', memory),
-    ('A large mesh', large), ('The control plane', control_report.section))
+    ('A large mesh', large),
+    ('Resilience configured', resilience_report.configured),
+    ('An application at twice its capacity', resilience_report.brownout),
+    ('The control plane', control_report.section))
 
 
 def text(results):

@@ -38,6 +38,7 @@ class Shape:
     path: str
     expected: list                                  # nodes that may answer
     headers: dict = field(default_factory=dict)
+    resilient: bool = False         # nginx mesh: with all that documents can say
 
 
 def one(ports):
@@ -48,6 +49,17 @@ def one(ports):
                           [Route(Match('/'), [('blue', 1)])])],
                  {'blue': [('127.0.0.1', ports[0])]},
                  'colors.bench.local', '/', ['blue'])
+
+
+def resilient(ports):
+    """The same with time limits, retries, health checks, outlier detection and
+    a connection pool; none of it has anything to do."""
+
+    shape = one(ports)
+    shape.name = 'resilient'
+    shape.title = 'one route, one target, resilience configured'
+    shape.resilient = True
+    return shape
 
 
 def split(ports):
@@ -151,4 +163,4 @@ def large(ports):
 
 
 SHAPES = {f.__name__: f for f in (one, split, many, headers, regex,
-                                  backends)}
+                                  backends, resilient)}
