@@ -28,6 +28,7 @@ static ngx_int_t ngx_mesh_document_add(ngx_pool_t *pool,
     ngx_mesh_json_t *list, ngx_mesh_proxy_t *proxy);
 static ngx_int_t ngx_mesh_document_add_string(ngx_pool_t *pool,
     ngx_mesh_json_t *object, const char *name, ngx_str_t *value);
+static uint32_t ngx_mesh_document_char(u_char **p, u_char *last);
 static ngx_int_t ngx_mesh_document_token(ngx_pool_t *pool,
     ngx_mesh_json_t *root, ngx_mesh_proxy_t *last);
 
@@ -291,7 +292,7 @@ ngx_mesh_document_add_string(ngx_pool_t *pool, ngx_mesh_json_t *object,
 
     while (p < last) {
         start = p;
-        c = (*p < 0x80) ? *p++ : ngx_utf8_decode(&p, last - p);
+        c = ngx_mesh_document_char(&p, last);
 
         if (c > 0x10ffff) {
             p = start + 1;
@@ -308,6 +309,37 @@ ngx_mesh_document_add_string(ngx_pool_t *pool, ngx_mesh_json_t *object,
 
     return ngx_mesh_json_add_string(pool, object, name, &safe) ? NGX_OK
                                                                : NGX_ERROR;
+}
+
+
+/* ngx_utf8_decode() takes some sequences that are none, and surrogates */
+
+static uint32_t
+ngx_mesh_document_char(u_char **p, u_char *last)
+{
+    u_char    *start;
+    uint32_t   c;
+
+    start = *p;
+
+    if (*start < 0x80) {
+        (*p)++;
+        return *start;
+    }
+
+    c = ngx_utf8_decode(p, last - start);
+
+    if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || *start >= 0xf8) {
+        return NGX_MAX_UINT32_VALUE;
+    }
+
+    while (++start < *p) {
+        if ((*start & 0xc0) != 0x80) {
+            return NGX_MAX_UINT32_VALUE;
+        }
+    }
+
+    return c;
 }
 
 

@@ -2,6 +2,7 @@
 #
 # What the control plane once did wrong.  Each part tells its story.
 
+import json
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
 from mesh_control import ControlPlane, uri
-from mesh_test import tap
+from mesh_test import exchange, tap
 
 SPEC = {'listeners': [{'portMapping': {'port': 8080, 'protocol': 'http'}}],
         'serviceDiscovery': {'dns': {'hostname': 'a.local'}}}
@@ -83,4 +84,28 @@ def quotas():
     cp.stop()
 
 
-tap.run(dots, lines, quotas)
+def told():
+    """A proxy's words that were no UTF-8 by a hair, half of a surrogate pair
+    above all, made the list of proxies unreadable for all who asked."""
+    cp = ControlPlane().start()
+    cp.create('meshes', meshName='m')
+    cp.create('meshes', 'm', 'virtualNodes', virtualNodeName='a', spec=SPEC)
+    bad = (b'\xed\xa0\x80', b'\xed\xbf\xbf', b'\xc3\xff', b'\xf9\x90\x80\x80',
+           b'\xc0\x80', b'\xf5\x80\x80\x80', b'\xe2\x82', b'\x80')
+    for i, text in enumerate(bad + ('\u20ac'.encode(),)):
+        data = exchange(cp.port, b'GET /mesh/v1/meshes/m/virtualNodes/a/document'
+                        b' HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+                        b'Mesh-Proxy-Id: p%d\r\nMesh-Rejected: v; %s no\r\n\r\n'
+                        % (i, text))
+        if b' 200 ' not in data.split(b'\r\n')[0]:
+            tap.ok(False, 'is taken', data)
+    data = exchange(cp.port, b'GET /mesh/v1/meshes/m/proxies HTTP/1.1\r\n'
+                    b'Host: a\r\nConnection: close\r\n\r\n')
+    body = json.loads(data.partition(b'\r\n\r\n')[2].decode())
+    reasons = [p['rejected']['reason'] for p in body['proxies']]
+    tap.same(reasons, ['?' * len(t) + ' no' for t in bad] + ['\u20ac no'],
+             'the list of proxies is JSON, whatever proxies say')
+    cp.stop()
+
+
+tap.run(dots, lines, quotas, told)
