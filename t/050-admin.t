@@ -16,7 +16,7 @@ from mesh_test import (Backend, Sidecar, connect, document, endpoint,
                        tap, wait)
 
 PAGES = ['/', '/clusters', '/config_dump', '/listeners', '/ready',
-         '/server_info']
+         '/server_info', '/stats', '/stats/prometheus']
 
 
 def before_and_after():

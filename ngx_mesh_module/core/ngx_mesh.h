@@ -19,6 +19,7 @@
 
 #include "ngx_mesh_compat.h"
 #include "ngx_mesh_conf_otlp.h"
+#include "ngx_mesh_conf_stats.h"
 #include "ngx_mesh_conf_trace.h"
 #include "ngx_mesh_document.h"
 #include "ngx_mesh_json.h"
@@ -99,6 +100,7 @@ typedef struct {
     ngx_uint_t                 keepalive_requests;
     ngx_msec_t                 keepalive_time;
 
+    ngx_mesh_stats_conf_t      stats;
     ngx_mesh_otlp_conf_t      *otlp;            /* NULL: no such spans */
 
     ngx_mesh_trace_conf_t      trace;

@@ -189,6 +189,20 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       0,
       NULL },
 
+    { ngx_string("metrics_extension"),
+      NGX_MESH_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, stats.extension),
+      NULL },
+
+    { ngx_string("stats_tags"),
+      NGX_MESH_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_mesh_conf_t, stats.tags),
+      NULL },
+
     { ngx_string("xray"),
       NGX_MESH_CONF|NGX_CONF_ANY,
       ngx_mesh_conf_xray,

@@ -68,6 +68,7 @@ typedef enum {
     NGX_MESH_SERVER_EMF_DROPPED,        /* documents */
     NGX_MESH_SERVER_EJECTIONS,
     NGX_MESH_SERVER_DRAINS,
+    NGX_MESH_SERVER_WORKER_STARTS,
     NGX_MESH_SERVER_VALUES
 } ngx_mesh_metrics_server_e;
 

@@ -148,6 +148,10 @@ ngx_mesh_create_conf(ngx_cycle_t *cycle)
 
     ngx_mesh_conf_trace_init(&mcf->trace);
 
+    if (ngx_mesh_conf_stats_create(cycle->pool, &mcf->stats) != NGX_CONF_OK) {
+        return NULL;
+    }
+
     return mcf;
 }
 
@@ -228,6 +232,11 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->metrics = ngx_mesh_metrics_create(cf, mcf->metrics_size);
     if (mcf->metrics == NULL) {
         return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_mesh_conf_stats_init(cf, &mcf->stats, mcf->metrics_size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     rv = ngx_mesh_conf_trace_check(cf, &mcf->trace, &mcf->name,
@@ -384,6 +393,8 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
 
     ngx_mesh_shm_init_worker(mcf->shm, cycle->log);
     ngx_mesh_metrics_init_worker(mcf->metrics, cycle->log);
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server,
+                         NGX_MESH_SERVER_WORKER_STARTS, 1);
     ngx_mesh_wake_open(cycle);
 
     if (mcf->trace.sampling) {

@@ -35,6 +35,7 @@ typedef struct {
     const char                  *type;
     ngx_uint_t                   post;      /* unsigned  post:1; */
     ngx_str_t                    help;
+    ngx_http_mesh_admin_init_pt  init;      /* or NULL */
 } ngx_http_mesh_admin_page_t;
 
 
@@ -56,28 +57,38 @@ static ngx_int_t ngx_http_mesh_admin_drain(ngx_http_mesh_admin_t *a);
 static ngx_http_mesh_admin_page_t  ngx_http_mesh_admin_pages[] = {
 
     { ngx_string("/clusters"), ngx_http_mesh_admin_clusters, "text/plain", 0,
-      ngx_string("targets, their endpoints and counts") },
+      ngx_string("targets, their endpoints and counts"), NULL },
 
     { ngx_string("/config_dump"), ngx_http_mesh_admin_config_dump,
-      "application/json", 0, ngx_string("the mesh document in force") },
+      "application/json", 0, ngx_string("the mesh document in force"), NULL },
 
     { ngx_string("/drain_listeners"), ngx_http_mesh_admin_drain, "text/plain",
-      1, ngx_string("POST: tells clients to go, before a stop") },
+      1, ngx_string("POST: tells clients to go, before a stop"), NULL },
 
     { ngx_string("/listeners"), ngx_http_mesh_admin_listeners, "text/plain", 0,
-      ngx_string("addresses with mesh_pass") },
+      ngx_string("addresses with mesh_pass"), NULL },
 
     { ngx_string("/ready"), ngx_http_mesh_admin_ready, "text/plain", 0,
       ngx_string("200 while a document is in force and nothing drains, "
-                 "else 503") },
+                 "else 503"), NULL },
 
     { ngx_string("/server_info"), ngx_http_mesh_admin_server_info,
-      "application/json", 0, ngx_string("state, versions, configuration") },
+      "application/json", 0, ngx_string("state, versions, configuration"),
+      NULL },
+
+    { ngx_string("/stats"), NULL, "text/plain", 0,
+      ngx_string("statistics; ?usedonly, ?filter=REGEX, "
+                 "?format=text|json|prometheus"),
+      ngx_http_mesh_admin_stats },
+
+    { ngx_string("/stats/prometheus"), NULL, "text/plain", 0,
+      ngx_string("statistics for Prometheus"),
+      ngx_http_mesh_admin_prometheus },
 
     { ngx_string("/"), ngx_http_mesh_admin_help, "text/plain", 0,
-      ngx_string("this list") },
+      ngx_string("this list"), NULL },
 
-    { ngx_null_string, NULL, NULL, 0, ngx_null_string }
+    { ngx_null_string, NULL, NULL, 0, ngx_null_string, NULL }
 };
 
 
@@ -191,12 +202,19 @@ ngx_http_mesh_admin_start(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    a->type = page->type;
+    a->status = NGX_HTTP_OK;
+
+    if (page->init && page->init(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     /* the slot of ngx_http_mesh_module is for proxied requests */
     ngx_http_set_ctx(r, a, ngx_http_mesh_filter_module);
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_type.data = (u_char *) page->type;
-    r->headers_out.content_type.len = ngx_strlen(page->type);
+    r->headers_out.status = a->status;
+    r->headers_out.content_type.data = (u_char *) a->type;
+    r->headers_out.content_type.len = ngx_strlen(a->type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
     if (page->post) {
@@ -253,11 +271,12 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
         a->buf->pos = a->buf->start;
         a->buf->last = a->buf->start;
         a->tail = NULL;
+        a->pause = 0;
 
         do {
             a->done = (a->fill(a) == NGX_OK);
 
-        } while (!a->done
+        } while (!a->done && !a->pause
                  && a->buf->end - a->buf->last > NGX_HTTP_MESH_ADMIN_ROOM);
 
         sent += ngx_buf_size(a->buf);
@@ -292,6 +311,10 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
 
         if (rc == NGX_AGAIN || r->buffered || r->connection->buffered) {
             return ngx_http_mesh_admin_wait(r);
+        }
+
+        if (a->pause) {
+            break;
         }
     }
 
