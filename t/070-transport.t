@@ -305,7 +305,7 @@ def whole(data):
 def differential():
     a = Recorder()
     plain = free_port()
-    n = Sidecar(document(1, {'a': [a.port]}), mesh='retry_defaults off;',
+    n = Sidecar(document(1, {'a': [a.port]}), mesh='retry_defaults off; envoy_headers off;',
                 http='''
 upstream plain {
     server 127.0.0.1:%d;

@@ -398,6 +398,7 @@ headers /x host=App.Local:8080,xff=192.0.2.1, 192.0.2.2,proto=http,real=,via=,te
 === TEST 20: nothing is added but X-Forwarded-Proto
 --- mesh
 mesh m {
+    envoy_headers  off;
     resource  virtualNode/me;
 
     virtual_node me {
@@ -417,6 +418,7 @@ headers / host=a,xff=,proto=http,real=,via=,te=,connection=,agent=,id=,method=GE
 === TEST 21: X-Forwarded-Proto of the client stays
 --- mesh
 mesh m {
+    envoy_headers  off;
     resource  virtualNode/me;
 
     virtual_node me {
@@ -437,6 +439,7 @@ headers / host=a,xff=,proto=https,real=,via=,te=,connection=,agent=,id=,method=G
 === TEST 22: through an egress and an ingress, headers are the same
 --- mesh
 mesh m {
+    envoy_headers  off;
     resource  virtualNode/me;
 
     virtual_node me {
@@ -474,6 +477,7 @@ headers /x/y?z host=APP.local:1987,xff=192.0.2.1,proto=https,real=,via=,te=,conn
 === TEST 23: an empty X-Forwarded-Proto is none
 --- mesh
 mesh m {
+    envoy_headers  off;
     resource  virtualNode/me;
 
     virtual_node me {

@@ -30,8 +30,8 @@ static char *ngx_mesh_conf_sampling_manifest(ngx_conf_t *cf,
     ngx_mesh_trace_conf_t *tc, ngx_str_t *name);
 static ngx_int_t ngx_mesh_conf_read_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
-static ngx_int_t ngx_mesh_conf_segment_name(ngx_conf_t *cf,
-    ngx_mesh_trace_conf_t *tc, ngx_str_t *mesh, ngx_str_t *resource);
+static ngx_int_t ngx_mesh_conf_xray_proxy(ngx_conf_t *cf,
+    ngx_mesh_trace_conf_t *tc, ngx_mesh_conf_t *mcf);
 
 
 /*
@@ -292,7 +292,7 @@ ngx_mesh_conf_read_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
 }
 
 
-/* trace_headers [xray] [w3c] [b3] [b3multi] | off; */
+/* trace_headers [xray] [w3c] [b3] | off; */
 
 char *
 ngx_mesh_conf_trace_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -307,7 +307,6 @@ ngx_mesh_conf_trace_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         { ngx_string("xray"), NGX_MESH_TRACE_XRAY },
         { ngx_string("w3c"), NGX_MESH_TRACE_W3C },
         { ngx_string("b3"), NGX_MESH_TRACE_B3 },
-        { ngx_string("b3multi"), NGX_MESH_TRACE_B3MULTI },
         { ngx_null_string, 0 }
     };
 
@@ -359,9 +358,16 @@ ngx_mesh_conf_trace_init(ngx_mesh_trace_conf_t *tc)
 
 
 char *
-ngx_mesh_conf_trace_check(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
-    ngx_str_t *mesh, ngx_str_t *resource, ngx_uint_t otlp)
+ngx_mesh_conf_trace_check(ngx_conf_t *cf, void *conf)
 {
+    ngx_mesh_conf_t  *mcf = conf;
+
+    ngx_uint_t              otlp;
+    ngx_mesh_trace_conf_t  *tc;
+
+    tc = &mcf->trace;
+    otlp = (mcf->otlp != NULL);
+
     ngx_conf_init_value(tc->xray, 0);
     ngx_conf_init_value(tc->central, 0);
     ngx_conf_init_value(tc->retries, 0);
@@ -374,9 +380,7 @@ ngx_mesh_conf_trace_check(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
 
     tc->enabled = tc->xray || otlp || tc->headers;
 
-    if (tc->name.len == 0
-        && ngx_mesh_conf_segment_name(cf, tc, mesh, resource) != NGX_OK)
-    {
+    if (ngx_mesh_conf_xray_proxy(cf, tc, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -385,7 +389,8 @@ ngx_mesh_conf_trace_check(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
         if (tc->rules) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"trace_sampling\" has no use without "
-                               "\"xray\" or \"otlp\" in mesh \"%V\"", mesh);
+                               "\"xray\" or \"otlp\" in mesh \"%V\"",
+                               &mcf->name);
             return NGX_CONF_ERROR;
         }
 
@@ -406,27 +411,47 @@ ngx_mesh_conf_trace_check(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
 }
 
 
-/* "mesh/node" */
+/* segments are named "mesh/node" */
 
 static ngx_int_t
-ngx_mesh_conf_segment_name(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
-    ngx_str_t *mesh, ngx_str_t *resource)
+ngx_mesh_conf_xray_proxy(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
+    ngx_mesh_conf_t *mcf)
 {
-    tc->name.len = mesh->len + (resource->len ? resource->len + 1 : 0);
-    tc->name.data = ngx_pnalloc(cf->pool, tc->name.len);
+    u_char                 *p;
+    ngx_mesh_xray_proxy_t  *proxy;
 
-    if (tc->name.data == NULL) {
+    proxy = &tc->proxy;
+
+    p = ngx_pnalloc(cf->pool, 2 * mcf->name.len + mcf->resource.len
+                              + mcf->resource_name.len + sizeof("mesh///"));
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    if (resource->len) {
-        ngx_sprintf(tc->name.data, "%V/%V", mesh, resource);
+    proxy->mesh = mcf->name;
+    proxy->resource = mcf->resource_name;
 
-    } else {
-        ngx_memcpy(tc->name.data, mesh->data, mesh->len);
+    proxy->node_id.data = p;
+    p = ngx_sprintf(p, "mesh/%V", &mcf->name);
+
+    if (mcf->resource.len) {
+        p = ngx_sprintf(p, "/%V", &mcf->resource);
     }
 
-    tc->name.len = ngx_min(tc->name.len, NGX_MESH_XRAY_NAME);
+    proxy->node_id.len = p - proxy->node_id.data;
+
+    if (tc->name.len == 0) {
+        tc->name.data = p;
+        p = ngx_cpymem(p, mcf->name.data, mcf->name.len);
+
+        if (mcf->resource_name.len) {
+            p = ngx_sprintf(p, "/%V", &mcf->resource_name);
+        }
+
+        tc->name.len = ngx_min(p - tc->name.data, NGX_MESH_XRAY_NAME);
+    }
+
+    proxy->name = tc->name;
 
     return NGX_OK;
 }

@@ -15,6 +15,7 @@
 
 #include "ngx_mesh_sampling.h"
 #include "ngx_mesh_trace.h"
+#include "ngx_mesh_xray.h"
 
 
 typedef enum {
@@ -33,6 +34,7 @@ typedef struct {
     ngx_flag_t                  xray;
     ngx_addr_t                  daemon;
     ngx_str_t                   name;           /* of segments, never empty */
+    ngx_mesh_xray_proxy_t       proxy;
     ngx_flag_t                  central;
     ngx_flag_t                  retries;
 
@@ -54,9 +56,8 @@ char *ngx_mesh_conf_trace_headers(ngx_conf_t *cf, ngx_command_t *cmd,
 /* before mesh{} is read: everything is zeroed */
 void ngx_mesh_conf_trace_init(ngx_mesh_trace_conf_t *tc);
 
-/* at its end; "otlp": spans are exported to a collector */
-char *ngx_mesh_conf_trace_check(ngx_conf_t *cf, ngx_mesh_trace_conf_t *tc,
-    ngx_str_t *mesh, ngx_str_t *resource, ngx_uint_t otlp);
+/* at its end; "conf" is ngx_mesh_conf_t */
+char *ngx_mesh_conf_trace_check(ngx_conf_t *cf, void *conf);
 
 
 #endif /* _NGX_MESH_CONF_TRACE_H_INCLUDED_ */

@@ -239,8 +239,7 @@ ngx_mesh_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    rv = ngx_mesh_conf_trace_check(cf, &mcf->trace, &mcf->name,
-                                   &mcf->resource_name, mcf->otlp != NULL);
+    rv = ngx_mesh_conf_trace_check(cf, mcf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -452,6 +451,8 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
     if (mcf->trace.sampling) {
         ngx_mesh_sampling_exit_worker(mcf->trace.sampling);
     }
+
+    ngx_mesh_xray_close();
 
     ngx_mesh_snapshot_exit_worker();
     ngx_mesh_metrics_exit_worker(mcf->metrics);

@@ -93,7 +93,7 @@ ngx_mesh_random_uuid(u_char *p)
             continue;
         }
 
-        if (i == 16) {
+        if (i == 19) {
             random = ngx_mesh_random();
         }
 

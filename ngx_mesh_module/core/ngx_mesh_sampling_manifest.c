@@ -266,8 +266,8 @@ ngx_mesh_sampling_numbers(ngx_pool_t *pool, ngx_mesh_json_t *object,
 ngx_int_t
 ngx_mesh_sampling_rate(ngx_str_t *text)
 {
-    u_char      buf[64];
     char       *end;
+    u_char      buf[64];
     double      rate;
     ngx_uint_t  i;
 

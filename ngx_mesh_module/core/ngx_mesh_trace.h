@@ -62,7 +62,6 @@ typedef struct {
 #define NGX_MESH_TRACE_XRAY     0x01
 #define NGX_MESH_TRACE_W3C      0x02
 #define NGX_MESH_TRACE_B3       0x04            /* one header */
-#define NGX_MESH_TRACE_B3MULTI  0x08
 
 
 #define NGX_MESH_TRACE_XRAY_ID_LEN      35      /* "1-5759e988-bd86..." */

@@ -17,6 +17,7 @@
 #include "ngx_mesh.h"
 #include "ngx_mesh_snapshot.h"
 #include "ngx_http_mesh_observe.h"
+#include "ngx_http_mesh_trace.h"
 #include "ngx_http_mesh_try.h"
 
 
@@ -46,6 +47,7 @@ typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
     ngx_mesh_shm_t                *shm;
     ngx_mesh_log_conf_t           *log;         /* of mesh_pass */
+    ngx_mesh_trace_conf_t         *trace;
     ngx_uint_t                     retry_defaults;
     ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
     ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
@@ -108,6 +110,7 @@ struct ngx_http_mesh_ctx_s {
     ngx_str_t                      reply;       /* text of the proxy's own */
     ngx_http_mesh_headers_t        headers;     /* of the request */
     off_t                          header_length;
+    ngx_http_mesh_trace_t         *trace;       /* NULL: there is none */
 };
 
 
@@ -218,6 +221,11 @@ ngx_int_t ngx_http_mesh_drain_init_process(ngx_cycle_t *cycle);
 /* --- ngx_http_mesh_variables.c --- */
 
 ngx_int_t ngx_http_mesh_add_variables(ngx_conf_t *cf);
+
+/* writes Envoy's "UF,URX", or "-" if there are none; returns the end */
+u_char *ngx_http_mesh_flags(u_char *p, ngx_uint_t flags);
+
+#define NGX_HTTP_MESH_FLAGS_LEN  64
 
 
 /* --- ngx_http_mesh_admin.c --- */

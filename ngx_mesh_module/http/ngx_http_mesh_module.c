@@ -240,6 +240,7 @@ ngx_http_mesh_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (mmcf->upstream == NULL) {
         mmcf->shm = ngx_mesh_get_conf(cf->cycle)->shm;
+        mmcf->trace = &ngx_mesh_get_conf(cf->cycle)->trace;
         mmcf->retry_defaults = ngx_mesh_get_conf(cf->cycle)->retry_defaults;
         mmcf->log = &ngx_mesh_get_conf(cf->cycle)->log;
         mmcf->upstream = ngx_http_mesh_upstream(cf);

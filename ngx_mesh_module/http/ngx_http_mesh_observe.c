@@ -28,15 +28,23 @@ static void ngx_http_mesh_observe_keep(ngx_table_elt_t *h,
 static ngx_int_t ngx_http_mesh_observe_log(ngx_http_request_t *r);
 static void ngx_http_mesh_observe_outcome(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_http_mesh_outcome_t *o);
-static ngx_msec_t ngx_http_mesh_observe_upstream(ngx_http_request_t *r);
 
 
 ngx_int_t
 ngx_http_mesh_observe_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
+    ngx_http_mesh_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
+
     ctx->header_length = r->request_length;
+    ctx->headers.envoy = mmcf->trace->envoy_headers;
 
     ngx_http_mesh_observe_headers(r, &ctx->headers);
+
+    if (mmcf->trace->enabled) {
+        return ngx_http_mesh_trace_start(r, ctx);
+    }
 
     return NGX_OK;
 }
@@ -113,6 +121,14 @@ ngx_http_mesh_observe_header(ngx_table_elt_t *h,
         ngx_http_mesh_observe_keep(h, &headers->forwarded_proto,
                                    "x-forwarded-proto");
         break;
+
+    default:
+        if (headers->envoy
+            && h->key.len > 8
+            && ngx_memcmp(h->lowcase_key, "x-envoy-", 8) == 0)
+        {
+            ngx_http_mesh_headers_envoy(h, headers);
+        }
     }
 }
 
@@ -156,14 +172,14 @@ ngx_http_mesh_observe_set(ngx_http_request_t *r, ngx_table_elt_t *h,
 ngx_int_t
 ngx_http_mesh_observe_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    return NGX_OK;
+    return ngx_http_mesh_headers_forward(r, ctx);
 }
 
 
 ngx_int_t
 ngx_http_mesh_observe_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    return NGX_OK;
+    return ngx_http_mesh_headers_answer(r, ctx);
 }
 
 
@@ -172,6 +188,10 @@ ngx_http_mesh_observe_attempt(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc)
 {
     ctx->attempts++;
+
+    if (ctx->trace && ctx->trace->attempts) {
+        ngx_http_mesh_trace_attempt(ctx);
+    }
 }
 
 
@@ -179,6 +199,9 @@ void
 ngx_http_mesh_observe_attempt_end(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc, ngx_uint_t state)
 {
+    if (ctx->trace && ctx->trace->attempts) {
+        ngx_http_mesh_trace_attempt_end(ctx);
+    }
 }
 
 
@@ -238,6 +261,7 @@ ngx_http_mesh_observe_log(ngx_http_request_t *r)
     }
 
     ngx_http_mesh_observe_outcome(r, ctx, &outcome);
+    ngx_http_mesh_trace_log(r, ctx, &outcome);
 
     ngx_http_mesh_access_log(r, ctx, &outcome);
 
@@ -283,7 +307,7 @@ ngx_http_mesh_observe_outcome(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 }
 
 
-static ngx_msec_t
+ngx_msec_t
 ngx_http_mesh_observe_upstream(ngx_http_request_t *r)
 {
     ngx_uint_t                  i;

@@ -35,7 +35,9 @@ typedef struct {
     ngx_table_elt_t          *b3_flags;
     ngx_table_elt_t          *request_id;       /* X-Request-Id */
     ngx_table_elt_t          *forwarded_proto;  /* X-Forwarded-Proto */
-    ngx_uint_t                envoy;            /* x-envoy-* were dropped */
+    ngx_table_elt_t          *expected_timeout; /* x-envoy-expected-... */
+    ngx_uint_t                envoy;            /* x-envoy-* by which a client
+                                                   commands are dropped */
 } ngx_http_mesh_headers_t;
 
 
@@ -85,6 +87,9 @@ ngx_int_t ngx_http_mesh_observe_init(ngx_conf_t *cf);
 
 /* the context of a request, even after an "error_page" has cleared it */
 ngx_http_mesh_ctx_t *ngx_http_mesh_observe_ctx(ngx_http_request_t *r);
+
+/* the time of all attempts; -1: nothing was sent */
+ngx_msec_t ngx_http_mesh_observe_upstream(ngx_http_request_t *r);
 
 /*
  * Sets a header of the request that goes to the upstream: "h", or a new one if

@@ -93,7 +93,7 @@ ngx_http_mesh_add_variables(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    return NGX_OK;
+    return ngx_http_mesh_trace_add_variables(cf);
 }
 
 
@@ -130,7 +130,7 @@ ngx_http_mesh_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_OK;
     }
 
-    ctx = ngx_http_get_module_ctx(r->main, ngx_http_mesh_module);
+    ctx = ngx_http_mesh_observe_ctx(r->main);
 
     ngx_http_mesh_set_value(v, ctx ? ngx_http_mesh_value(ctx, data) : NULL);
 
@@ -180,7 +180,7 @@ ngx_http_mesh_direction_variable(ngx_http_request_t *r,
         ngx_string("ingress")
     };
 
-    ctx = ngx_http_get_module_ctx(r->main, ngx_http_mesh_module);
+    ctx = ngx_http_mesh_observe_ctx(r->main);
 
     ngx_http_mesh_set_value(v, ctx ? &directions[ctx->direction] : NULL);
 
@@ -188,16 +188,48 @@ ngx_http_mesh_direction_variable(ngx_http_request_t *r,
 }
 
 
-/* as %RESPONSE_FLAGS% of Envoy's access log: "-" if there are none */
+/* as %RESPONSE_FLAGS% of Envoy's access log */
 
 static ngx_int_t
 ngx_http_mesh_flags_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char               *p;
     ngx_str_t             value;
-    ngx_uint_t            i, flags;
+    ngx_uint_t            flags;
     ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = ngx_http_mesh_observe_ctx(r->main);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    flags = ctx->flags;
+
+    if (r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || r->connection->error)
+    {
+        flags |= NGX_HTTP_MESH_DC;
+    }
+
+    value.data = ngx_pnalloc(r->pool, NGX_HTTP_MESH_FLAGS_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_http_mesh_flags(value.data, flags) - value.data;
+    ngx_http_mesh_set_value(v, &value);
+
+    return NGX_OK;
+}
+
+
+u_char *
+ngx_http_mesh_flags(u_char *p, ngx_uint_t flags)
+{
+    u_char      *start;
+    ngx_uint_t   i;
 
     static struct {
         ngx_uint_t   flag;
@@ -214,48 +246,25 @@ ngx_http_mesh_flags_variable(ngx_http_request_t *r,
         { 0, ngx_null_string }
     };
 
-    ctx = ngx_http_get_module_ctx(r->main, ngx_http_mesh_module);
-
-    if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    flags = ctx->flags;
-
-    if (r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
-        || r->connection->error)
-    {
-        flags |= NGX_HTTP_MESH_DC;
-    }
-
-    p = ngx_pnalloc(r->pool, 3 * sizeof(names) / sizeof(names[0]));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.data = p;
+    start = p;
 
     for (i = 0; names[i].flag; i++) {
         if ((flags & names[i].flag) == 0) {
             continue;
         }
 
-        if (p != value.data) {
+        if (p != start) {
             *p++ = ',';
         }
 
         p = ngx_cpymem(p, names[i].name.data, names[i].name.len);
     }
 
-    if (p == value.data) {
+    if (p == start) {
         *p++ = '-';
     }
 
-    value.len = p - value.data;
-    ngx_http_mesh_set_value(v, &value);
-
-    return NGX_OK;
+    return p;
 }
 
 

@@ -1,0 +1,296 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * Headers that Envoy adds or takes away ("envoy_headers", "server_header"):
+ *
+ *     x-request-id                      to the upstream, if there is none
+ *     x-envoy-expected-rq-timeout-ms    to the upstream
+ *     x-envoy-upstream-service-time     to the client
+ *     server                            to the client, if wanted
+ *
+ * Those by which a client could command an Envoy are not passed on: nothing of
+ * the mesh obeys them, and what is behind might.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+#include "ngx_mesh_random.h"
+
+
+static ngx_int_t ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+static ngx_int_t ngx_http_mesh_headers_timeout(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx);
+static ngx_int_t ngx_http_mesh_headers_set(ngx_http_request_t *r,
+    ngx_table_elt_t **h, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_mesh_headers_server(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mesh_headers_time(ngx_http_request_t *r,
+    ngx_str_t *value);
+
+
+void
+ngx_http_mesh_headers_envoy(ngx_table_elt_t *h,
+    ngx_http_mesh_headers_t *headers)
+{
+    ngx_str_t   name;
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("decorator-operation"),
+        ngx_string("force-trace"),
+        ngx_string("hedge-on-per-try-timeout"),
+        ngx_string("max-retries"),
+        ngx_string("retriable-header-names"),
+        ngx_string("retriable-status-codes"),
+        ngx_string("retry-grpc-on"),
+        ngx_string("retry-on"),
+        ngx_string("upstream-alt-stat-name"),
+        ngx_string("upstream-rq-per-try-timeout-ms"),
+        ngx_string("upstream-rq-timeout-alt-response"),
+        ngx_string("upstream-rq-timeout-ms"),
+        ngx_string("upstream-stream-duration-ms"),
+        ngx_null_string
+    };
+
+    name.data = h->lowcase_key + sizeof("x-envoy-") - 1;
+    name.len = h->key.len - (sizeof("x-envoy-") - 1);
+
+    if (name.len == sizeof("expected-rq-timeout-ms") - 1
+        && ngx_memcmp(name.data, "expected-rq-timeout-ms", name.len) == 0)
+    {
+        headers->expected_timeout = h;
+        return;
+    }
+
+    for (i = 0; names[i].len; i++) {
+        if (name.len == names[i].len
+            && ngx_memcmp(name.data, names[i].data, name.len) == 0)
+        {
+            ngx_http_mesh_headers_drop(h);
+            headers->envoy = 1;
+            return;
+        }
+    }
+}
+
+
+/*
+ * An element of the list cannot be taken out.  Keep-Alive is a header of one
+ * connection, which nginx's modules never pass on.
+ */
+
+void
+ngx_http_mesh_headers_drop(ngx_table_elt_t *h)
+{
+    ngx_str_set(&h->key, "Keep-Alive");
+    h->lowcase_key = (u_char *) "keep-alive";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+}
+
+
+ngx_int_t
+ngx_http_mesh_headers_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
+
+    if (!mmcf->trace->envoy_headers || r != r->main) {
+        return NGX_OK;
+    }
+
+    if ((ctx->headers.request_id == NULL
+         || ctx->headers.request_id->value.len == 0)
+        && ngx_http_mesh_headers_request_id(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mesh_headers_timeout(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    static ngx_str_t  name = ngx_string("x-request-id");
+
+    value.len = NGX_MESH_UUID_TEXT_LEN;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_mesh_random_uuid(value.data);
+
+    return ngx_http_mesh_headers_set(r, &ctx->headers.request_id, &name,
+                                     &value);
+}
+
+
+/* what is left for one attempt, if attempts have a limit of their own */
+
+static ngx_int_t
+ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_str_t   value;
+    ngx_msec_t  ms, per_try;
+
+    static ngx_str_t  name = ngx_string("x-envoy-expected-rq-timeout-ms");
+
+    ms = ctx->attempt.limits.ms[NGX_MESH_LIMIT_REQUEST];
+    per_try = ctx->attempt.policy->per_retry_timeout.ms;
+
+    if (per_try && (ms == 0 || per_try < ms)) {
+        ms = per_try;
+    }
+
+    if (ms == 0) {
+
+        if (ctx->headers.expected_timeout) {
+            ngx_http_mesh_headers_drop(ctx->headers.expected_timeout);
+        }
+
+        return NGX_OK;
+    }
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%M", ms) - value.data;
+
+    return ngx_http_mesh_headers_set(r, &ctx->headers.expected_timeout, &name,
+                                     &value);
+}
+
+
+/* "name" is in lower case; "h" becomes what it is now */
+
+static ngx_int_t
+ngx_http_mesh_headers_set(ngx_http_request_t *r, ngx_table_elt_t **h,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *elt;
+
+    if (ngx_http_mesh_observe_set(r, *h, name, name->data, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (*h == NULL) {
+        part = r->headers_in.headers.last;
+        elt = part->elts;
+        *h = &elt[part->nelts - 1];
+    }
+
+    return NGX_OK;
+}
+
+
+/* Envoy: from the whole request to the header of the answer */
+
+ngx_int_t
+ngx_http_mesh_headers_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_str_t                   value;
+    ngx_msec_t                  ms;
+    ngx_http_mesh_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
+
+    if (mmcf->trace->server_header
+        && ngx_http_mesh_headers_server(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!mmcf->trace->envoy_headers
+        || r->upstream == NULL
+        || r->err_status
+        || r->upstream->headers_in.status_n == 0)
+    {
+        return NGX_OK;
+    }
+
+    ms = ngx_current_msec - ctx->attempt.limits.start[NGX_MESH_LIMIT_REQUEST];
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%M", ms) - value.data;
+
+    return ngx_http_mesh_headers_time(r, &value);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_headers_server(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  value = ngx_string("envoy");
+
+    h = r->headers_out.server;
+
+    if (h == NULL) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        r->headers_out.server = h;
+        ngx_str_set(&h->key, "server");
+        h->lowcase_key = h->key.data;
+        ngx_mesh_table_elt_end(h);
+    }
+
+    h->hash = 1;
+    h->value = value;
+
+    return NGX_OK;
+}
+
+
+/* the proxy before has put its own there */
+
+static ngx_int_t
+ngx_http_mesh_headers_time(ngx_http_request_t *r, ngx_str_t *value)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static const char  name[] = "x-envoy-upstream-service-time";
+
+    len = sizeof(name) - 1;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                h[i].value = *value;
+                return NGX_OK;
+            }
+        }
+    }
+
+    return ngx_http_mesh_add_header(r, name, value);
+}

@@ -1,0 +1,296 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * The beginning of a trace: what came in headers is read, it is decided whether
+ * the request is traced, and the headers that go on to the upstream say so.
+ *
+ * That is once for a request.  A second pass through the mesh, after an
+ * "error_page", would find its own headers; it goes on with the trace it has.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+#include "ngx_mesh_random.h"
+
+
+static ngx_http_mesh_trace_t *ngx_http_mesh_trace_former(
+    ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx);
+static ngx_int_t ngx_http_mesh_trace_create(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_conf_t *tc);
+static void ngx_http_mesh_trace_read(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_trace_t *trace);
+static ngx_uint_t ngx_http_mesh_trace_decide(ngx_http_request_t *r,
+    ngx_mesh_trace_t *trace, ngx_mesh_trace_conf_t *tc);
+static ngx_int_t ngx_http_mesh_trace_write(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_uint_t notations);
+static void ngx_http_mesh_trace_drop_state(ngx_http_request_t *r);
+static uint64_t ngx_http_mesh_trace_now(void);
+
+
+#define ngx_http_mesh_trace_value(to, h)                                      \
+    if (h) { to = (h)->value; }
+
+
+ngx_int_t
+ngx_http_mesh_trace_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_mesh_trace_conf_t      *tc;
+    ngx_http_mesh_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
+    tc = mmcf->trace;
+
+    if (!tc->enabled || r != r->main) {
+        return NGX_OK;
+    }
+
+    if (r->internal) {
+        ctx->trace = ngx_http_mesh_trace_former(r, ctx);
+
+        if (ctx->trace) {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_mesh_trace_create(r, ctx, tc);
+}
+
+
+static ngx_http_mesh_trace_t *
+ngx_http_mesh_trace_former(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_mesh_ctx_t  *former;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_http_mesh_cleanup && cln->data != ctx) {
+            former = cln->data;
+            return former->trace;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_trace_conf_t *tc)
+{
+    ngx_mesh_trace_t       *trace;
+    ngx_http_mesh_trace_t  *t;
+
+    t = ngx_palloc(r->pool, sizeof(ngx_http_mesh_trace_t));
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    trace = &t->trace;
+
+    ngx_http_mesh_trace_read(ctx, trace);
+
+    trace->sampled = ngx_http_mesh_trace_decide(r, trace, tc);
+
+    t->attempts = NULL;
+    t->nattempts = 0;
+
+    if (trace->sampled && tc->xray && tc->retries) {
+        t->attempts = ngx_palloc(r->pool, NGX_MESH_XRAY_ATTEMPTS
+                                     * sizeof(ngx_http_mesh_trace_attempt_t));
+        if (t->attempts == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->trace = t;
+
+    return tc->headers ? ngx_http_mesh_trace_write(r, ctx, tc->headers)
+                       : NGX_OK;
+}
+
+
+static void
+ngx_http_mesh_trace_read(ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_t *trace)
+{
+    uint64_t                   random[3];
+    ngx_http_mesh_headers_t   *h;
+    ngx_mesh_trace_headers_t   th;
+
+    h = &ctx->headers;
+
+    ngx_memzero(&th, sizeof(ngx_mesh_trace_headers_t));
+
+    ngx_http_mesh_trace_value(th.xray, h->xray);
+    ngx_http_mesh_trace_value(th.traceparent, h->traceparent);
+    ngx_http_mesh_trace_value(th.tracestate, h->tracestate);
+    ngx_http_mesh_trace_value(th.b3, h->b3);
+    ngx_http_mesh_trace_value(th.b3_trace_id, h->b3_trace_id);
+    ngx_http_mesh_trace_value(th.b3_span_id, h->b3_span_id);
+    ngx_http_mesh_trace_value(th.b3_sampled, h->b3_sampled);
+    ngx_http_mesh_trace_value(th.b3_flags, h->b3_flags);
+
+    random[0] = ngx_mesh_random();
+    random[1] = ngx_mesh_random();
+    random[2] = ngx_mesh_random();
+
+    ngx_mesh_trace_read(trace, &th, ngx_time(), (u_char *) random);
+}
+
+
+static ngx_uint_t
+ngx_http_mesh_trace_decide(ngx_http_request_t *r, ngx_mesh_trace_t *trace,
+    ngx_mesh_trace_conf_t *tc)
+{
+    ngx_mesh_sampling_request_t  rq;
+
+    if (trace->incoming != NGX_MESH_TRACE_UNDECIDED) {
+        return trace->incoming == NGX_MESH_TRACE_SAMPLED;
+    }
+
+    ngx_http_mesh_host(r, &rq.host);
+
+    rq.method = r->method_name;
+    rq.path = r->uri;
+
+    return ngx_mesh_sampling_decide(tc->sampling, &rq, ngx_current_msec / 1000,
+                                    (uint32_t) (ngx_mesh_random() >> 32));
+}
+
+
+/* the headers of the client's are written over, so that there is one of each */
+
+static ngx_int_t
+ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_uint_t notations)
+{
+    size_t             len;
+    u_char            *p;
+    ngx_int_t          rc;
+    ngx_str_t          value;
+    ngx_mesh_trace_t  *trace;
+
+    static ngx_str_t  xray = ngx_string("X-Amzn-Trace-Id");
+    static ngx_str_t  w3c = ngx_string("traceparent");
+    static ngx_str_t  b3 = ngx_string("b3");
+
+    trace = &ctx->trace->trace;
+
+    len = NGX_MESH_TRACE_XRAY_LEN - NGX_MESH_TRACE_LINEAGE_MAX
+          + trace->lineage.len
+          + NGX_MESH_TRACE_TRACEPARENT_LEN + NGX_MESH_TRACE_B3_LEN;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    if (notations & NGX_MESH_TRACE_XRAY) {
+        value.data = p;
+        p = ngx_mesh_trace_xray(p, trace);
+        value.len = p - value.data;
+
+        rc |= ngx_http_mesh_observe_set(r, ctx->headers.xray, &xray,
+                                      (u_char *) "x-amzn-trace-id", &value);
+    }
+
+    if (notations & NGX_MESH_TRACE_W3C) {
+        value.data = p;
+        p = ngx_mesh_trace_traceparent(p, trace);
+        value.len = p - value.data;
+
+        rc |= ngx_http_mesh_observe_set(r, ctx->headers.traceparent, &w3c,
+                                        w3c.data, &value);
+
+        /* it is not of this trace, and must not go on with it */
+
+        if (ctx->headers.tracestate && trace->tracestate.len == 0) {
+            ngx_http_mesh_trace_drop_state(r);
+        }
+    }
+
+    if (notations & NGX_MESH_TRACE_B3) {
+        value.data = p;
+        p = ngx_mesh_trace_b3(p, trace);
+        value.len = p - value.data;
+
+        rc |= ngx_http_mesh_observe_set(r, ctx->headers.b3, &b3, b3.data,
+                                        &value);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_mesh_trace_drop_state(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == 10
+                && ngx_memcmp(h[i].lowcase_key, "tracestate", 10) == 0)
+            {
+                ngx_http_mesh_headers_drop(&h[i]);
+            }
+        }
+    }
+}
+
+
+void
+ngx_http_mesh_trace_attempt(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_trace_t          *t;
+    ngx_http_mesh_trace_attempt_t  *a;
+
+    t = ctx->trace;
+
+    if (t->nattempts < NGX_MESH_XRAY_ATTEMPTS) {
+        a = &t->attempts[t->nattempts];
+
+        a->start = ngx_http_mesh_trace_now();
+        a->end = 0;
+        a->upstream = ctx->endpoint->name;
+    }
+
+    t->nattempts++;
+}
+
+
+void
+ngx_http_mesh_trace_attempt_end(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_trace_t  *t;
+
+    t = ctx->trace;
+
+    if (t->nattempts && t->nattempts <= NGX_MESH_XRAY_ATTEMPTS) {
+        t->attempts[t->nattempts - 1].end = ngx_http_mesh_trace_now();
+    }
+}
+
+
+static uint64_t
+ngx_http_mesh_trace_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000000 + (uint64_t) tp->msec * 1000;
+}

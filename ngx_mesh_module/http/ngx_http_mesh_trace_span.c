@@ -1,0 +1,339 @@
+
+/*
+ * Copyright (C) nginx mesh contributors
+ */
+
+/*
+ * The end of a trace: a request that is traced is put down as a span, for
+ * X-Ray's daemon and for a collector of OpenTelemetry, whatever became of it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_mesh.h"
+#include "ngx_mesh_otlp.h"
+#include "ngx_mesh_random.h"
+
+
+#define NGX_HTTP_MESH_SPAN_CLUSTER  640     /* the name of a cluster */
+
+
+static void ngx_http_mesh_span_times(ngx_http_request_t *r,
+    ngx_mesh_span_t *span);
+static void ngx_http_mesh_span_request(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span);
+static void ngx_http_mesh_span_url(ngx_http_request_t *r,
+    ngx_mesh_span_t *span);
+static void ngx_http_mesh_span_client(ngx_http_request_t *r,
+    ngx_mesh_span_t *span);
+static void ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_span_t *span, u_char *cluster);
+static void ngx_http_mesh_span_xray(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
+    ngx_mesh_trace_conf_t *tc);
+static ngx_uint_t ngx_http_mesh_span_attempts(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span, ngx_mesh_span_t *attempts);
+
+
+void
+ngx_http_mesh_trace_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_http_mesh_outcome_t *outcome)
+{
+    u_char                      cluster[NGX_HTTP_MESH_SPAN_CLUSTER];
+    u_char                      flags[NGX_HTTP_MESH_FLAGS_LEN];
+    ngx_mesh_conf_t            *mcf;
+    ngx_mesh_span_t             span;
+    ngx_mesh_trace_t           *trace;
+
+    if (ctx->trace == NULL || !ctx->trace->trace.sampled) {
+        return;
+    }
+
+    mcf = ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle);
+
+    if (mcf == NULL || (!mcf->trace.xray && mcf->otlp == NULL)) {
+        return;
+    }
+
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server, NGX_MESH_SERVER_TRACE_SAMPLED,
+                         1);
+
+    trace = &ctx->trace->trace;
+
+    ngx_memzero(&span, sizeof(ngx_mesh_span_t));
+
+    ngx_memcpy(span.trace_id, trace->trace_id, 16);
+    ngx_memcpy(span.span_id, trace->span_id, 8);
+    ngx_memcpy(span.parent_id, trace->parent_id, 8);
+
+    span.parent = trace->parent;
+    span.tracestate = trace->tracestate;
+    span.grpc = ctx->grpc;
+    span.kind = (ctx->direction == NGX_HTTP_MESH_INGRESS)
+                ? NGX_MESH_SPAN_SERVER : NGX_MESH_SPAN_CLIENT;
+
+    span.status = outcome->status;
+    span.grpc_status = outcome->grpc_status;
+    span.attempts = outcome->attempts;
+    span.received = outcome->received;
+    span.sent = outcome->sent;
+
+    span.flags.data = flags;
+    span.flags.len = ngx_http_mesh_flags(flags, outcome->flags) - flags;
+
+    ngx_http_mesh_span_times(r, &span);
+    ngx_http_mesh_span_request(r, ctx, &span);
+    ngx_http_mesh_span_target(ctx, &span, cluster);
+
+    if (mcf->trace.xray) {
+        ngx_http_mesh_span_xray(r, ctx, &span, &mcf->trace);
+    }
+
+    if (mcf->otlp) {
+        ngx_mesh_otlp_add(&span);
+    }
+}
+
+
+static void
+ngx_http_mesh_span_times(ngx_http_request_t *r, ngx_mesh_span_t *span)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    span->start = (uint64_t) r->start_sec * 1000000
+                  + (uint64_t) r->start_msec * 1000;
+    span->end = (uint64_t) tp->sec * 1000000 + (uint64_t) tp->msec * 1000;
+
+    /* the clock may have been set */
+    span->end = ngx_max(span->end, span->start);
+}
+
+
+static void
+ngx_http_mesh_span_request(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_span_t *span)
+{
+    span->method = r->method_name;
+
+    span->protocol = (r->http_version >= 3000) ? NGX_MESH_SPAN_HTTP_3
+                     : (r->http_version >= 2000) ? NGX_MESH_SPAN_HTTP_2
+                     : (r->http_version >= 1001) ? NGX_MESH_SPAN_HTTP_11
+                     : NGX_MESH_SPAN_HTTP_10;
+
+    if (r->headers_in.user_agent) {
+        span->user_agent = r->headers_in.user_agent->value;
+    }
+
+    if (ctx->headers.request_id) {
+        span->request_id = ctx->headers.request_id->value;
+    }
+
+    if (ctx->headers.forwarded_proto
+        && ctx->headers.forwarded_proto->value.len)
+    {
+        span->scheme = ctx->headers.forwarded_proto->value;
+
+    } else {
+        ngx_str_set(&span->scheme, "http");
+
+#if (NGX_HTTP_SSL)
+        if (r->connection->ssl) {
+            ngx_str_set(&span->scheme, "https");
+        }
+#endif
+    }
+
+    ngx_http_mesh_host(r, &span->host);
+    ngx_http_mesh_span_url(r, span);
+    ngx_http_mesh_span_client(r, span);
+}
+
+
+static void
+ngx_http_mesh_span_url(ngx_http_request_t *r, ngx_mesh_span_t *span)
+{
+    u_char     *p, *last;
+    ngx_str_t   uri;
+
+    uri = r->unparsed_uri;
+
+    /* an absolute one is cut down to its path */
+
+    if (uri.len && uri.data[0] != '/') {
+        uri = r->uri;
+    }
+
+    last = uri.data + uri.len;
+    p = ngx_strlchr(uri.data, last, '?');
+
+    span->path = uri;
+
+    if (p) {
+        span->path.len = p - uri.data;
+        span->query.data = p + 1;
+        span->query.len = last - span->query.data;
+    }
+}
+
+
+/* the first address of X-Forwarded-For, else the peer's */
+
+static void
+ngx_http_mesh_span_client(ngx_http_request_t *r, ngx_mesh_span_t *span)
+{
+    u_char           *p, *last;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    span->client = r->connection->addr_text;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != sizeof("x-forwarded-for") - 1
+                || ngx_memcmp(h[i].lowcase_key, "x-forwarded-for",
+                              h[i].key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            p = h[i].value.data;
+            last = p + h[i].value.len;
+
+            while (p < last && (*p == ' ' || *p == ',')) { p++; }
+
+            if (p == last) {
+                continue;
+            }
+
+            span->forwarded = 1;
+            span->client.data = p;
+
+            while (p < last && *p != ',' && *p != ' ') { p++; }
+
+            span->client.len = p - span->client.data;
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
+    u_char *cluster)
+{
+    ngx_mesh_cluster_t  *c;
+
+    static const char  *protocols[] = { "http", "http2", "grpc", "tcp" };
+
+    if (ctx->service) {
+        span->service = ctx->service->name;
+    }
+
+    if (ctx->route) {
+        span->route = ctx->route->name;
+    }
+
+    if (ctx->endpoint) {
+        span->upstream = ctx->endpoint->name;
+    }
+
+    c = ctx->cluster;
+
+    if (c == NULL) {
+        return;
+    }
+
+    span->node = c->node->name;
+
+    span->cluster.data = cluster;
+    span->cluster.len = ngx_snprintf(cluster, NGX_HTTP_MESH_SPAN_CLUSTER,
+                                     "cds_%s_%V_%V_%s_%ui",
+                                     span->kind == NGX_MESH_SPAN_SERVER
+                                     ? "ingress" : "egress",
+                                     &ctx->snapshot->model->mesh_name,
+                                     &c->node->name,
+                                     protocols[c->listener->protocol],
+                                     (ngx_uint_t) c->listener->port)
+                        - cluster;
+}
+
+
+static void
+ngx_http_mesh_span_xray(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_span_t *span, ngx_mesh_trace_conf_t *tc)
+{
+    u_char                 *last;
+    ngx_int_t               rc;
+    ngx_uint_t              n;
+    ngx_mesh_span_t         attempts[NGX_MESH_XRAY_ATTEMPTS];
+
+    static u_char  buf[NGX_MESH_XRAY_MAX];
+
+    n = ctx->trace->attempts ? ngx_http_mesh_span_attempts(r, ctx, span,
+                                                           attempts)
+                             : 0;
+
+    last = ngx_mesh_xray_segment(buf, buf + sizeof(buf), &tc->proxy, span,
+                                 attempts, n);
+
+    rc = ngx_mesh_xray_send(&tc->daemon, buf, last - buf, ngx_cycle->log);
+
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server,
+                         rc == NGX_OK ? NGX_MESH_SERVER_TRACE_SENT
+                                      : NGX_MESH_SERVER_TRACE_DROPPED,
+                         1);
+}
+
+
+/* statuses are nginx's, in the same order */
+
+static ngx_uint_t
+ngx_http_mesh_span_attempts(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_span_t *span, ngx_mesh_span_t *attempts)
+{
+    uint64_t                        random;
+    ngx_uint_t                      i, n;
+    ngx_mesh_span_t                *a;
+    ngx_http_upstream_state_t      *state;
+    ngx_http_mesh_trace_attempt_t  *from;
+
+    n = ngx_min(ctx->trace->nattempts, NGX_MESH_XRAY_ATTEMPTS);
+    state = r->upstream_states ? r->upstream_states->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        a = &attempts[i];
+        from = &ctx->trace->attempts[i];
+
+        ngx_memzero(a, sizeof(ngx_mesh_span_t));
+
+        random = ngx_mesh_random();
+        ngx_memcpy(a->span_id, &random, 8);
+
+        a->start = from->start;
+        a->end = from->end ? from->end : span->end;
+        a->upstream = from->upstream;
+        a->attempts = i + 1;
+
+        if (state && i < r->upstream_states->nelts) {
+            a->status = state[i].status;
+        }
+
+        /* what nginx has put where nothing was answered */
+
+        if (i + 1 == n && ctx->failed) {
+            a->status = 0;
+        }
+    }
+
+    return n;
+}

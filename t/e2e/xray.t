@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+#
+# Segments of X-Ray, each checked against the rules of its document: one for
+# each pass through a proxy, joined to one tree by applications that forward the
+# header; of failed and retried requests; and none that a request waits for when
+# the daemon is away.  An id that came in is never another one further on.
+
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), 'lib'))
+
+from mesh_test import (Backend, Sidecar, directory, document, endpoint,
+                       free_port, reply, request, tap, wait)
+from mesh_xray import Daemon
+
+ROOT = '1-5759e988-bd862e3fe1be46a994272793'
+PARENT = '53995c3f42cd8ad8'
+ALL = 'xray 127.0.0.1:%d rate=1 %s;'
+
+
+def given(id=ROOT, sampled='1'):
+    return {'X-Amzn-Trace-Id': 'Root=%s;Parent=%s%s' % (
+        id, PARENT, sampled and ';Sampled=' + sampled)}
+
+
+def fields(header):
+    return dict(part.split('=', 1) for part in header.split(';'))
+
+
+class Hop:
+    """A node of the mesh: an application and its sidecar."""
+
+    def __init__(self, name, daemon, next_host=None):
+        self.name = name
+        self.next_host = next_host
+        self.app = Backend(name, answer=self.answer)
+        self.ingress = free_port()
+        self.proxy = Sidecar(
+            resource='virtualNode/' + name, mesh=ALL % (daemon.port, ''),
+            http='server { listen 127.0.0.1:%d; location / { mesh_pass ingress'
+                 ' port=%d; } }' % (self.ingress, self.app.port))
+
+    def answer(self, r):
+        if self.next_host:
+            n = self.proxy.get(r.line.split()[1], host=self.next_host, headers={
+                'X-Amzn-Trace-Id': r.header('X-Amzn-Trace-Id'),
+                'X-Request-Id': r.header('X-Request-Id')})
+            return reply(n.text)
+        return reply(self.name)
+
+
+def three_hops():
+    daemon = Daemon()
+    hops = [Hop('front', daemon, 'order.local'),
+            Hop('order', daemon, 'stock.local'), Hop('stock', daemon)]
+
+    def spec(h):
+        s = {'listeners': [{'portMapping': {'port': h.app.port,
+                                            'protocol': 'http'}}],
+             'serviceDiscovery': {'dns': {'hostname': h.name + '.internal'}}}
+        if h.next_host:
+            s['backends'] = [{'virtualService': {
+                'virtualServiceName': h.next_host}}]
+        return {'virtualNodeName': h.name, 'spec': s}
+
+    doc = {'meshDocument': 1, 'version': '1',
+           'mesh': {'meshName': 'm', 'spec': {}},
+           'virtualRouters': [], 'routes': [],
+           'virtualServices': [
+               {'virtualServiceName': h.name + '.local', 'spec': {'provider': {
+                   'virtualNode': {'virtualNodeName': h.name}}}}
+               for h in hops],
+           'virtualNodes': [spec(h) for h in hops],
+           'endpoints': {h.name: [endpoint(h.ingress)] for h in hops}}
+    for h in hops:
+        h.proxy.put(doc)
+        h.proxy.start()
+        h.proxy.at('1')
+
+    r = request(hops[0].ingress, '/a?b=c', host='shop.example',
+                headers=given(sampled='?'))
+    tap.same(r.text, 'stock', 'three applications answer')
+
+    segments = daemon.wait(5)
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+    tap.same(len(segments), 5, 'a segment for each pass: in, out, in, out, in')
+    tap.same({s['trace_id'] for s in segments}, {ROOT}, 'of the trace given')
+
+    chain, parent = [], PARENT
+    by_parent = {s['parent_id']: s for s in segments}
+    while parent in by_parent:
+        s = by_parent[parent]
+        chain.append((s['name'], s['annotations']['direction']))
+        parent = s['id']
+    tap.same(chain, [('m/front', 'ingress'), ('m/front', 'egress'),
+                     ('m/order', 'ingress'), ('m/order', 'egress'),
+                     ('m/stock', 'ingress')], 'they are one tree')
+    tap.same(len({s['annotations']['guid_x_request_id'] for s in segments}), 1,
+             'with one x-request-id')
+    s = by_parent[PARENT]
+    tap.same(s['origin'], 'AWS::AppMesh::Proxy', 'origin')
+    tap.same(s['aws'], {'app_mesh': {'mesh_name': 'm',
+                                     'virtual_node_name': 'front'}}, 'aws')
+    tap.same(s['http']['request']['url'], 'http://shop.example/a?b=c', 'url')
+    tap.same(s['http']['response'], {'status': 200, 'content_length': 5},
+             'response')
+    tap.ok(not {'error', 'fault', 'throttle'} & set(s), 'no failure')
+    for h in hops:
+        tap.same(h.proxy.bad(), [], '%s logs nothing bad' % h.name)
+
+
+def decisions():
+    daemon = Daemon()
+    app = Backend()
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh='xray 127.0.0.1:%d rate=0;' % daemon.port).start()
+    p.at('1')
+    # the reservoir of the default rule is one a second: take it away
+    for _ in range(3):
+        p.get()
+    for text, sampled, id in (
+            ('Root=%s;Parent=%s;Sampled=1' % (ROOT, PARENT), '1', ROOT),
+            ('Root=%s;Parent=%s;Sampled=0' % (ROOT, PARENT), '0', ROOT),
+            ('sampled=1;parent=%s;root=%s;Self=1-2-3' % (PARENT, ROOT), '1',
+             ROOT),
+            ('Root=%s;Lineage=a87bd80c:1|68fd508a:5;Sampled=0' % ROOT, '0',
+             ROOT)):
+        p.get(headers={'X-Amzn-Trace-Id': text})
+        got = fields(app.requests[-1].header('X-Amzn-Trace-Id'))
+        tap.same((got['Root'], got['Sampled']), (id, sampled), text)
+        tap.ok(got['Parent'] != PARENT, 'the parent is this proxy')
+    tap.same(got.get('Lineage'), 'a87bd80c:1|68fd508a:5', 'Lineage goes on')
+
+    p.get(headers={'X-Amzn-Trace-Id': 'Root=garbage;Sampled=1'})
+    got = fields(app.requests[-1].header('X-Amzn-Trace-Id'))
+    tap.ok(re.match(r'^1-[0-9a-f]{8}-[0-9a-f]{24}$', got['Root']),
+           'what is malformed is as if it were absent')
+    tap.ok(abs(int(got['Root'][2:10], 16) - time.time()) < 60,
+           'a new id begins with the time')
+    sampled = daemon.wait(2)
+    tap.ok(all(s['trace_id'] != ROOT or s['parent_id'] == PARENT
+               for s in sampled), 'segments of those that are sampled')
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+
+
+def failures():
+    daemon = Daemon()
+    app = Backend(answer=lambda r: None if 'close' in r.line else reply(
+        '', r.line.split('/')[1].split()[0] + ' X'))
+    p = Sidecar(document(1, {'a': [app.port]}, routes=[
+        {'virtualRouterName': 'app', 'routeName': 'all', 'spec': {
+            'httpRoute': {'match': {'prefix': '/'},
+                          'action': {'weightedTargets': [
+                              {'virtualNode': 'a', 'weight': 1}]},
+                          'retryPolicy': {
+                              'maxRetries': 2, 'httpRetryEvents': [
+                                  'server-error'],
+                              'perRetryTimeout': {'unit': 's', 'value': 5}},
+                          }}}]),
+                mesh=ALL % (daemon.port, 'retries=on')).start()
+    p.at('1')
+
+    def one(path, host='app.local'):
+        daemon.clear()
+        r = p.get(path, host=host)
+        got = daemon.wait(1)
+        return r, (got or [{}])[0]
+
+    def flags(s):
+        return sorted({'error', 'fault', 'throttle'} & set(s))
+
+    for path, want in (('/404', ['error']), ('/429', ['error', 'throttle']),
+                       ('/200', [])):
+        r, s = one(path)
+        tap.same((flags(s), s['http']['response']['status']), (want, r.status),
+                 path)
+    r, s = one('/500')
+    tap.same((r.status, flags(s)), (500, ['fault']), 'a fault')
+    tap.same([(x['http']['response']['status'], x['annotations']['attempt'])
+              for x in s.get('subsegments', [])],
+             [(500, 1), (500, 2), (500, 3)], 'attempts are subsegments')
+    tap.same(s['annotations']['attempts'], 3, 'and counted')
+    r, s = one('/close')
+    tap.same((r.status, flags(s), s['annotations']['response_flags']),
+             (503, ['fault'], 'UC'), 'closed without an answer')
+    r, s = one('/', 'nobody.local')
+    tap.same((r.status, flags(s)), (404, ['error']), 'never reached a route')
+    tap.ok('upstream_cluster' not in s['annotations'], 'and no cluster')
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+
+
+def strange():
+    daemon = Daemon()
+    app = Backend()
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh=ALL % (daemon.port, '"name=a/b?;x"')).start()
+    p.at('1')
+    for agent in (b'a"b\\c\x01\x7f'.decode('latin-1'), '\xff\xfe\xc3',
+                  'x' * 5000, '\xe2\x82'):
+        p.get('/' + 'p' * 3000 + '?' + 'q' * 4000, headers={
+            'User-Agent': agent, 'X-Forwarded-For': '1.2.3.4, 5.6.7.8',
+            'X-Request-Id': 'r' * 3000})
+    s = daemon.wait(4)
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+    tap.same(len(s), 4, 'nothing is lost')
+    tap.same({x['name'] for x in s}, {'a/b__x'}, 'a name of allowed characters')
+    tap.ok(all(len(x['http']['request']['url']) == 256 for x in s),
+           'the URL is cut')
+    tap.same({x['http']['request']['client_ip'] for x in s}, {'1.2.3.4'},
+             'client_ip is that of X-Forwarded-For')
+
+
+def away():
+    app = Backend()
+    port = free_port()
+    p = Sidecar(document(1, {'a': [app.port]}), level='warn',
+                mesh=ALL % (port, '')).start()
+    p.at('1')
+    n = 300
+    start = time.monotonic()
+    tap.same({p.get().status for _ in range(n)}, {200},
+             'without a daemon requests are served')
+    tap.say('%.1f ms a request' % ((time.monotonic() - start) * 1000 / n))
+    tap.same(len(p.lines("segments for X-Ray's daemon")), 1, 'it is said once')
+
+    daemon = Daemon(port)
+    tap.ok(wait(lambda: (p.get(), daemon.segments)[1], 10, 0.05),
+           'segments come once it is there')
+    tap.same(p.bad(), [], 'nothing bad is logged')
+
+
+def reservoir():
+    daemon = Daemon()
+    app = Backend()
+    rules = directory() + '/rules.json'
+    with open(rules, 'w') as f:
+        f.write('{"version":2,"default":{"fixed_target":0,"rate":0},"rules":['
+                '{"host":"app.local","http_method":"GET","url_path":"/some/*",'
+                '"fixed_target":3,"rate":0},'
+                '{"host":"*","http_method":"*","url_path":"/all*",'
+                '"fixed_target":0,"rate":1}]}')
+    p = Sidecar(document(1, {'a': [app.port]}), workers=2,
+                mesh='xray 127.0.0.1:%d rules=%s;' % (daemon.port,
+                                                     rules)).start()
+    p.at('1')
+    for _ in range(20):
+        p.get('/all')
+        p.get('/none')
+        p.get('/some/x', method='POST')
+    tap.same(len(daemon.wait(20)), 20, 'the first rule that matches counts')
+    daemon.clear()
+    start = time.monotonic()
+    n = 0
+    while time.monotonic() - start < 3:
+        p.get('/some/x')
+        n += 1
+    seconds = time.monotonic() - start
+    got = len(daemon.wait(6))
+    tap.ok(6 <= got <= 3 * (int(seconds) + 2),
+           'two workers have one reservoir: %d of %d requests in %.1f s'
+           % (got, n, seconds))
+
+    for text, error in (
+            ('{"version":1,"rules":[]}', 'version: must be 2'),
+            ('{"version":2,"default":{"fixed_target":1}}', 'default.rate: '),
+            ('{"version":2,"default":{"fixed_target":1,"rate":0},"rules":['
+             '{"host":"*","url_path":"*","fixed_target":1,"rate":0}]}',
+             'rules[0].http_method: ')):
+        with open(rules, 'w') as f:
+            f.write(text)
+        status, said = p.test()
+        tap.ok(status and error in said and rules in said, error, said)
+
+
+tap.run(three_hops, decisions, failures, strange, away, reservoir)
