@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_h2
-from mesh_fault import Mesh, duration, policy
+from mesh_fault import Mesh, policy
 from mesh_fault2 import Fault2
 from mesh_test import SLOW, free_port, listen_http2, tap, wait
 
