@@ -29,6 +29,7 @@ static u_char *ngx_mesh_log_write_text(ngx_str_t *string, u_char *p,
     u_char *last);
 static u_char *ngx_mesh_log_write_json(ngx_str_t *string, u_char *p,
     u_char *last);
+static size_t ngx_mesh_log_utf8(u_char *s, u_char *end);
 static u_char *ngx_mesh_log_write_number(u_char *p, int64_t n);
 
 
@@ -208,8 +209,8 @@ ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
 static u_char *
 ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
 {
-    u_char    *s, *end, *next;
-    uint32_t   u;
+    u_char  *s, *end;
+    size_t   len;
 
     s = string->data;
     end = s + string->len;
@@ -231,21 +232,63 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
             continue;
         }
 
-        next = s;
-        u = ngx_utf8_decode(&next, end - s);
+        len = ngx_mesh_log_utf8(s, end);
 
-        /* ngx_utf8_decode() lets surrogates pass, JSON parsers do not */
-
-        if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff)) {
+        if (len == 0) {
             p = ngx_sprintf(p, "\\u00%02xd", (ngx_uint_t) *s++);
             continue;
         }
 
-        p = ngx_cpymem(p, s, next - s);
-        s = next;
+        p = ngx_cpymem(p, s, len);
+        s += len;
     }
 
     return p;
+}
+
+
+/*
+ * The length of the character that begins at "s", which is not ASCII; 0 if it is
+ * none (RFC 3629).  ngx_utf8_decode() is not strict enough for JSON parsers.
+ */
+
+static size_t
+ngx_mesh_log_utf8(u_char *s, u_char *end)
+{
+    size_t  i, len;
+    u_char  low, high;
+
+    low = 0x80;
+    high = 0xbf;
+
+    if (*s >= 0xc2 && *s <= 0xdf) {
+        len = 2;
+
+    } else if (*s >= 0xe0 && *s <= 0xef) {
+        len = 3;
+        low = (*s == 0xe0) ? 0xa0 : 0x80;
+        high = (*s == 0xed) ? 0x9f : 0xbf;
+
+    } else if (*s >= 0xf0 && *s <= 0xf4) {
+        len = 4;
+        low = (*s == 0xf0) ? 0x90 : 0x80;
+        high = (*s == 0xf4) ? 0x8f : 0xbf;
+
+    } else {
+        return 0;
+    }
+
+    if ((size_t) (end - s) < len || s[1] < low || s[1] > high) {
+        return 0;
+    }
+
+    for (i = 2; i < len; i++) {
+        if (s[i] < 0x80 || s[i] > 0xbf) {
+            return 0;
+        }
+    }
+
+    return len;
 }
 
 

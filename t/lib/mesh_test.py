@@ -248,6 +248,7 @@ class Nginx:
         self.daemon = daemon
         self.process = None
         self.pid = None
+        self.stdout = None              # a descriptor, or that of the test
         os.makedirs(self.dir + '/logs', exist_ok=True)
 
     def path(self, name):
@@ -292,7 +293,8 @@ class Nginx:
     def start(self):
         self.write()
         with open(self.path('stderr'), 'ab') as err:
-            self.process = subprocess.Popen(self.command(), stderr=err)
+            self.process = subprocess.Popen(self.command(), stderr=err,
+                                            stdout=self.stdout)
         if self.daemon:
             # the one that stays writes its pid after the other one ended
             self.process.wait()
