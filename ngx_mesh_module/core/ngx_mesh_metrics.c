@@ -73,6 +73,14 @@ const double  ngx_mesh_metrics_bounds[NGX_MESH_METRICS_BOUNDS] = {
 };
 
 
+/* the same for whole milliseconds */
+
+static const uint32_t  ngx_mesh_metrics_limits[NGX_MESH_METRICS_BOUNDS] = {
+    0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
+    60000, 300000, 600000, 1800000, 3600000
+};
+
+
 /* the largest kind of row, and its references */
 static uint64_t  ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS
                                          + NGX_MESH_CLUSTER_VALUES];
@@ -131,14 +139,13 @@ ngx_mesh_metrics_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_mesh_metrics_t  *m;
 
     m = zone->data;
-    m->private = (ngx_process == NGX_PROCESS_SINGLE);
+    m->zone = 1;
 
     if (old) {
         m->sh = old->sh;
         m->shpool = old->shpool;
         /* a single process keeps its slot over a reload */
         m->slot = old->slot;
-        m->private = old->private;
         return NGX_OK;
     }
 
@@ -189,7 +196,8 @@ ngx_mesh_metrics_valid(ngx_mesh_metrics_head_t *sh)
     return sh != NULL
            && sh->magic == NGX_MESH_METRICS_MAGIC
            && sh->layout == NGX_MESH_METRICS_LAYOUT
-           && sh->size == sizeof(ngx_mesh_metrics_head_t);
+           && sh->size == sizeof(ngx_mesh_metrics_head_t)
+                         + ngx_mesh_metrics_overflow_size();
 }
 
 
@@ -234,7 +242,8 @@ ngx_mesh_metrics_make(ngx_mesh_metrics_t *m)
 
     sh->magic = NGX_MESH_METRICS_MAGIC;
     sh->layout = NGX_MESH_METRICS_LAYOUT;
-    sh->size = sizeof(ngx_mesh_metrics_head_t);
+    sh->size = sizeof(ngx_mesh_metrics_head_t)
+               + ngx_mesh_metrics_overflow_size();
 
     m->shpool->data = sh;
 
@@ -336,6 +345,8 @@ ngx_mesh_metrics_init_worker(ngx_mesh_metrics_t *m, ngx_log_t *log)
     if (m->sh == NULL) {
         return;
     }
+
+    m->private = (m->zone && ngx_process == NGX_PROCESS_SINGLE);
 
     for (i = 0; m->slot == NULL && i < NGX_MESH_METRICS_SLOTS; i++) {
         slot = &m->sh->slots[i];
@@ -528,6 +539,23 @@ ngx_mesh_metrics_overflow(ngx_mesh_metrics_kind_e kind)
     }
 
     return n;
+}
+
+
+void
+ngx_mesh_metrics_observe(ngx_mesh_metrics_row_t *row, ngx_uint_t value,
+    ngx_msec_t ms)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MESH_METRICS_BOUNDS; i++) {
+        if (ms <= ngx_mesh_metrics_limits[i]) {
+            break;
+        }
+    }
+
+    row[value + i]++;
+    row[value + NGX_MESH_METRICS_BUCKETS] += ms;
 }
 
 

@@ -5,8 +5,8 @@
 
 /*
  * How the zone of metrics is laid out; for ngx_mesh_metrics*.c only.
- * NGX_MESH_METRICS_LAYOUT is to be raised with every change here, and when the
- * number of values of a kind changes.
+ * NGX_MESH_METRICS_LAYOUT is to be raised with every change here, and when
+ * values change places.
  *
  * Memory is taken off an arena and never given back, so that a process that is
  * killed leaves nothing in disorder.  First in it are the shards of overflow
@@ -25,7 +25,7 @@
 
 
 #define NGX_MESH_METRICS_MAGIC     0x6d48534d   /* "MSHm" */
-#define NGX_MESH_METRICS_LAYOUT    1
+#define NGX_MESH_METRICS_LAYOUT    2
 
 #define NGX_MESH_METRICS_SLOTS     256          /* workers, leaving ones too */
 #define NGX_MESH_METRICS_NO_ROW    0xffffffff
@@ -72,7 +72,8 @@ typedef struct {
 typedef struct {
     uint32_t                   magic;
     uint32_t                   layout;
-    size_t                     size;        /* of this structure */
+    size_t                     size;        /* of this structure and a row of
+                                               each kind */
 
     u_char                    *arena;
     size_t                     room;
@@ -91,6 +92,7 @@ struct ngx_mesh_metrics_s {
     ngx_slab_pool_t           *shpool;
     ngx_mesh_metrics_slot_t   *slot;        /* of this worker, or NULL */
     ngx_log_t                 *log;
+    unsigned                   zone:1;      /* it is one of nginx's */
     unsigned                   private:1;   /* shards are not in the zone */
     unsigned                   full:1;      /* that was logged */
 

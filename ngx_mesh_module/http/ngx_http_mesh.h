@@ -16,6 +16,7 @@
 
 #include "ngx_mesh.h"
 #include "ngx_mesh_snapshot.h"
+#include "ngx_http_mesh_metrics.h"
 #include "ngx_http_mesh_observe.h"
 #include "ngx_http_mesh_trace.h"
 #include "ngx_http_mesh_try.h"
@@ -43,7 +44,9 @@ typedef struct ngx_http_mesh_limit_s  ngx_http_mesh_limit_t;
 #define NGX_HTTP_MESH_DC  0x0080    /* downstream connection termination */
 
 
-typedef struct {
+typedef struct ngx_http_mesh_main_conf_s  ngx_http_mesh_main_conf_t;
+
+struct ngx_http_mesh_main_conf_s {
     ngx_http_upstream_srv_conf_t  *upstream;    /* implicit; NULL: not used */
     ngx_mesh_shm_t                *shm;
     ngx_mesh_log_conf_t           *log;         /* of mesh_pass */
@@ -51,7 +54,11 @@ typedef struct {
     ngx_uint_t                     retry_defaults;
     ngx_array_t                    servers;     /* ngx_http_mesh_server_t */
     ngx_array_t                    listeners;   /* ngx_http_mesh_listener_t */
-} ngx_http_mesh_main_conf_t;
+
+    /* worker state: rows by direction, and of listeners not in the list */
+    ngx_mesh_metrics_row_t        *metrics[3];
+    ngx_mesh_metrics_row_t        *other;
+};
 
 
 /* a server{} with mesh_pass, and a socket that leads to one */
@@ -66,6 +73,7 @@ typedef struct {
     struct sockaddr               *sockaddr;
     socklen_t                      socklen;
     ngx_http_mesh_direction_e      direction;
+    ngx_mesh_metrics_row_t        *metrics;     /* worker state */
 } ngx_http_mesh_listener_t;
 
 
@@ -106,6 +114,7 @@ struct ngx_http_mesh_ctx_s {
     ngx_uint_t                     attempts;
 
     ngx_http_mesh_try_t            attempt;
+    ngx_http_mesh_metrics_ctx_t    metrics;
 
     ngx_str_t                      reply;       /* text of the proxy's own */
     ngx_http_mesh_headers_t        headers;     /* of the request */

@@ -128,6 +128,9 @@ ngx_http_mesh_drain(ngx_mesh_shm_t *shm, ngx_log_t *log)
     if (!ngx_mesh_shm_draining(shm)) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "mesh: draining, clients are told to go");
+
+        ngx_mesh_metrics_add(ngx_mesh_metrics_server, NGX_MESH_SERVER_DRAINS,
+                             1);
     }
 
     ngx_mesh_shm_drain(shm);

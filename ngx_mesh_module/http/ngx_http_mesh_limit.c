@@ -310,6 +310,11 @@ ngx_http_mesh_limit_push(ngx_http_mesh_limit_t *limit)
     ngx_queue_insert_tail(&q->requests, &limit->queue);
     limit->waits = 1;
 
+    ngx_mesh_metrics_add(limit->ctx->cluster->metrics,
+                         NGX_MESH_CLUSTER_RQ_PENDING_TOTAL, 1);
+    ngx_mesh_metrics_add(limit->ctx->cluster->metrics,
+                         NGX_MESH_CLUSTER_RQ_PENDING_ACTIVE, 1);
+
     if (ngx_queue_head(&q->requests) == &limit->queue) {
         ngx_mesh_shm_limit_head(limit->ctx->shm, limit->row, limit->ticket);
     }
@@ -338,6 +343,9 @@ ngx_http_mesh_limit_pop(ngx_http_mesh_limit_t *limit)
 
     ngx_queue_remove(&limit->queue);
     limit->waits = 0;
+
+    ngx_mesh_metrics_add(limit->ctx->cluster->metrics,
+                         NGX_MESH_CLUSTER_RQ_PENDING_ACTIVE, -1);
 
     if (first) {
         next = NULL;

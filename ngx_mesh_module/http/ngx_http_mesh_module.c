@@ -28,6 +28,7 @@ static void *ngx_http_mesh_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_mesh_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_mesh_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_mesh_init_process(ngx_cycle_t *cycle);
 #if (NGX_HTTP_CACHE)
 static void ngx_http_mesh_check_cache(ngx_conf_t *cf);
 #endif
@@ -87,8 +88,8 @@ ngx_module_t  ngx_http_mesh_module = {
     ngx_http_mesh_commands,                /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
-    ngx_http_mesh_drain_init_process,      /* init process */
+    ngx_http_mesh_metrics_init_module,     /* init module */
+    ngx_http_mesh_init_process,            /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
@@ -467,6 +468,17 @@ ngx_http_mesh_init(ngx_conf_t *cf)
     ngx_http_mesh_drain_init();
 
     return ngx_http_mesh_init_listeners(cf, mmcf);
+}
+
+
+static ngx_int_t
+ngx_http_mesh_init_process(ngx_cycle_t *cycle)
+{
+    if (ngx_http_mesh_metrics_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mesh_drain_init_process(cycle);
 }
 
 

@@ -42,6 +42,8 @@ ngx_http_mesh_observe_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     ngx_http_mesh_observe_headers(r, &ctx->headers);
 
+    ngx_http_mesh_metrics_start(r, ctx);
+
     if (mmcf->trace->enabled) {
         return ngx_http_mesh_trace_start(r, ctx);
     }
@@ -179,6 +181,8 @@ ngx_http_mesh_observe_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 ngx_int_t
 ngx_http_mesh_observe_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
+    ngx_http_mesh_metrics_answer(r, ctx);
+
     return ngx_http_mesh_headers_answer(r, ctx);
 }
 
@@ -188,6 +192,8 @@ ngx_http_mesh_observe_attempt(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc)
 {
     ctx->attempts++;
+
+    ngx_http_mesh_metrics_attempt(ctx, pc);
 
     if (ctx->trace && ctx->trace->attempts) {
         ngx_http_mesh_trace_attempt(ctx);
@@ -199,6 +205,7 @@ void
 ngx_http_mesh_observe_attempt_end(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc, ngx_uint_t state)
 {
+    ngx_http_mesh_metrics_attempt_end(ctx, pc, state);
     if (ctx->trace && ctx->trace->attempts) {
         ngx_http_mesh_trace_attempt_end(ctx);
     }
@@ -263,9 +270,25 @@ ngx_http_mesh_observe_log(ngx_http_request_t *r)
     ngx_http_mesh_observe_outcome(r, ctx, &outcome);
     ngx_http_mesh_trace_log(r, ctx, &outcome);
 
+    ngx_http_mesh_metrics_finish(ctx, &outcome);
+
     ngx_http_mesh_access_log(r, ctx, &outcome);
 
     return NGX_OK;
+}
+
+
+/* subrequests have no log phase, nor do contexts that an error page replaced */
+
+void
+ngx_http_mesh_observe_cleanup(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_http_mesh_outcome_t  outcome;
+
+    if (!ctx->metrics.finished) {
+        ngx_http_mesh_observe_outcome(ctx->request, ctx, &outcome);
+        ngx_http_mesh_metrics_finish(ctx, &outcome);
+    }
 }
 
 

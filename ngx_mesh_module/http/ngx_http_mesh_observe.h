@@ -82,6 +82,9 @@ void ngx_http_mesh_observe_attempt(ngx_http_mesh_ctx_t *ctx,
 void ngx_http_mesh_observe_attempt_end(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc, ngx_uint_t state);
 
+/* when a request is freed, in whatever state; after the log phase if it had */
+void ngx_http_mesh_observe_cleanup(ngx_http_mesh_ctx_t *ctx);
+
 /* when the configuration was read: the handler of the log phase */
 ngx_int_t ngx_http_mesh_observe_init(ngx_conf_t *cf);
 

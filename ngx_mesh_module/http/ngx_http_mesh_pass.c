@@ -149,6 +149,7 @@ ngx_http_mesh_cleanup(void *data)
 
     ngx_http_mesh_leave(ctx);
     ngx_http_mesh_try_cleanup(ctx);
+    ngx_http_mesh_observe_cleanup(ctx);
 
     if (ctx->snapshot) {
         ngx_mesh_snapshot_release(ctx->snapshot);
@@ -185,7 +186,12 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
 
     target = ngx_mesh_match_target(ctx->route, ngx_http_mesh_random());
 
-    ctx->cluster = target ? target->cluster : NULL;
+    ctx->cluster = NULL;
+
+    if (target) {
+        ctx->cluster = target->cluster;
+        ngx_http_mesh_metrics_target(ctx, target);
+    }
 
     return ngx_http_mesh_forward(r, ctx);
 }

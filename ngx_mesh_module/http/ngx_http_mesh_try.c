@@ -485,7 +485,19 @@ ngx_http_mesh_try_decide(ngx_http_mesh_ctx_t *ctx, ngx_mesh_try_t *mt)
         && !ngx_mesh_retry_budget(ngx_http_mesh_try_active,
                                   ngx_http_mesh_try_retrying))
     {
+        t->overflow = 1;
         return NGX_MESH_RETRY_NONE;
+    }
+
+    /* for metrics: would it be retried if this were the first attempt? */
+
+    if (retry == NGX_MESH_RETRY_NONE
+        && t->retries
+        && t->retries >= t->policy->max_retries)
+    {
+        mt->retries = 0;
+        t->exhausted = (ngx_mesh_retry(t->policy, mt)
+                        == NGX_MESH_RETRY_COUNTED);
     }
 
     return retry;

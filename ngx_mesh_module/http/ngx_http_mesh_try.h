@@ -52,6 +52,8 @@ typedef struct {
     unsigned                        refused:1;
     unsigned                        active:1;   /* counted for the budget */
     unsigned                        retrying:1;
+    unsigned                        exhausted:1;    /* no retries are left */
+    unsigned                        overflow:1;     /* ... no budget is */
 #if (NGX_HTTP_SSL)
     unsigned                        ssl:1;      /* u->ssl, kept */
 #endif
