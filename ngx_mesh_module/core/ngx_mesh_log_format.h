@@ -85,6 +85,7 @@ typedef enum {
     NGX_MESH_LOG_TLS,               /* "text" is the variable of nginx */
 
     NGX_MESH_LOG_ROUTE_NAME,
+    NGX_MESH_LOG_TRACE_ID,
     NGX_MESH_LOG_HOSTNAME
 } ngx_mesh_log_op_e;
 

@@ -141,7 +141,7 @@ ngx_mesh_log_operator_t  ngx_mesh_log_operators[] = {
     ngx_mesh_log_plain("ROUTE_NAME", ROUTE_NAME),
     ngx_mesh_log_plain("VIRTUAL_CLUSTER_NAME", NOTHING),
     ngx_mesh_log_plain("FILTER_CHAIN_NAME", NOTHING),
-    ngx_mesh_log_plain("TRACE_ID", NOTHING),
+    ngx_mesh_log_plain("TRACE_ID", TRACE_ID),
     ngx_mesh_log_plain("STREAM_ID", NOTHING),
     ngx_mesh_log_plain("HOSTNAME", HOSTNAME),
     ngx_mesh_log_plain("ACCESS_LOG_TYPE", NOTHING),

@@ -63,7 +63,7 @@ ngx_http_mesh_access_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     if (!mmcf->log->used
         || !ngx_mesh_log_wanted(mmcf->log, o->status, o->duration,
-                                0))
+                                ctx->trace && ctx->trace->trace.sampled))
     {
         return;
     }
@@ -180,6 +180,7 @@ ngx_http_mesh_access_log_value(void *data, ngx_mesh_log_op_e op,
     case NGX_MESH_LOG_RESPONSE_TX_DURATION:
     case NGX_MESH_LOG_UPSTREAM_WIRE_RECEIVED:
     case NGX_MESH_LOG_UPSTREAM_WIRE_SENT:
+    case NGX_MESH_LOG_TRACE_ID:
         ngx_http_mesh_access_log_result(line, op, value);
         return;
 

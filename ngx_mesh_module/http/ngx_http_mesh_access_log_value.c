@@ -390,6 +390,17 @@ ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
                                     op == NGX_MESH_LOG_UPSTREAM_WIRE_SENT);
         return;
 
+    case NGX_MESH_LOG_TRACE_ID:
+        if (ctx->trace) {
+            value->type = NGX_MESH_LOG_VALUE_STRING;
+            value->string.data = line->buf;
+            value->string.len = ngx_mesh_trace_xray_id(line->buf,
+                                                 ctx->trace->trace.trace_id)
+                                - line->buf;
+        }
+
+        return;
+
     default:
         ngx_http_mesh_access_log_time(line, op, value);
         return;
