@@ -17,6 +17,7 @@
 #include "ngx_mesh_agent.h"
 #include "ngx_mesh_otlp.h"
 #include "ngx_mesh_prober.h"
+#include "ngx_mesh_sink.h"
 #include "ngx_mesh_state.h"
 #include "ngx_mesh_threads.h"
 
@@ -299,6 +300,7 @@ ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
     {
         ngx_mesh_otlp_stop();
         ngx_mesh_sampler_stop();
+        ngx_mesh_sink_stop();
 
         ngx_mesh_agent_init_traces(cycle);
     }
@@ -352,7 +354,7 @@ ngx_mesh_agent_create_directory(ngx_cycle_t *cycle, ngx_str_t *directory)
 }
 
 
-/* traces need no source of documents */
+/* traces and statistics need no source of documents */
 
 static void
 ngx_mesh_agent_init_traces(ngx_cycle_t *cycle)
@@ -368,6 +370,7 @@ ngx_mesh_agent_init_traces(ngx_cycle_t *cycle)
 
         ngx_mesh_otlp_start(cycle, mcf);
         ngx_mesh_sampler_start(cycle, mcf, acf->sampler);
+        ngx_mesh_sink_start(cycle, mcf);
     }
 }
 
@@ -412,4 +415,5 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
     ngx_mesh_agent_stop();
     ngx_mesh_otlp_stop();
     ngx_mesh_sampler_stop();
+    ngx_mesh_sink_stop();
 }

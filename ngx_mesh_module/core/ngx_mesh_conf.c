@@ -203,6 +203,20 @@ static ngx_command_t  ngx_mesh_conf_commands[] = {
       offsetof(ngx_mesh_conf_t, stats.tags),
       NULL },
 
+    { ngx_string("statsd"),
+      NGX_MESH_CONF|NGX_CONF_TAKE12,
+      ngx_mesh_conf_statsd,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("emf"),
+      NGX_MESH_CONF|NGX_CONF_1MORE,
+      ngx_mesh_conf_emf,
+      0,
+      0,
+      NULL },
+
     { ngx_string("xray"),
       NGX_MESH_CONF|NGX_CONF_ANY,
       ngx_mesh_conf_xray,

@@ -298,7 +298,8 @@ ngx_mesh_stats_info(ngx_mesh_stats_t *st)
 
         case NGX_MESH_STATS_BUILD:
             ngx_str_set(&entry->labels[0], NGX_MESH_VERSION);
-            ngx_str_set(&entry->labels[1], NGINX_VERSION);
+            entry->labels[1].data = (u_char *) NGINX_VER + sizeof("nginx/") - 1;
+            entry->labels[1].len = sizeof(NGINX_VER) - sizeof("nginx/");
             break;
 
         case NGX_MESH_STATS_CONFIG:

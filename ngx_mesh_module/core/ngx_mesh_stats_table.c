@@ -325,7 +325,8 @@ static ngx_mesh_stat_t  ngx_mesh_stats_own[] = {
       NULL, "How long the last answer of the control plane is ago" },
 
     { NGX_MESH_STATS_FAILING, G, "control_plane_failing_seconds", NULL, NULL,
-      "For how long the control plane, or the file, has failed; 0: it has not" },
+      "For how long the control plane, or the file, has failed; 0: it has "
+      "not" },
 
     { NGX_MESH_SERVER_DRAINS, C, "drains_total", NULL, NULL,
       "Requests to drain the listeners" },

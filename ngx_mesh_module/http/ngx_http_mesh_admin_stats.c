@@ -301,7 +301,7 @@ ngx_http_mesh_stats_now(void)
 }
 
 
-/* numbers first, then histograms, each in the order of names, as Envoy has it */
+/* numbers first, then histograms, each in the order of names, as in Envoy */
 
 static ngx_int_t
 ngx_http_mesh_stats_text(ngx_http_mesh_admin_t *a)
