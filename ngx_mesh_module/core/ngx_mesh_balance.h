@@ -47,6 +47,37 @@ typedef struct {
 ngx_mesh_endpoint_t *ngx_mesh_balance(ngx_mesh_cluster_t *cluster,
     ngx_mesh_balance_t *b);
 
+/*
+ * What ngx_mesh_balance() would choose, in the case of nearly all requests:
+ * round robin over endpoints that are all available, of which none was tried.
+ * NULL: it is another case.  The cluster was refreshed.
+ */
+static ngx_inline ngx_mesh_endpoint_t *
+ngx_mesh_balance_next(ngx_mesh_cluster_t *cluster)
+{
+    uint32_t  i;
+
+    if (cluster->nmissing
+        || cluster->neligible == 0
+        || cluster->slow_start_ms
+        || cluster->lb_policy != NGX_MESH_ROUND_ROBIN)
+    {
+        return NULL;
+    }
+
+    i = cluster->rotation;
+
+    /* any value may stand there, a random one is a good start */
+
+    if (i >= cluster->neligible) {
+        i %= cluster->neligible;
+    }
+
+    cluster->rotation = (i + 1 < cluster->neligible) ? i + 1 : 0;
+
+    return &cluster->endpoints[i];
+}
+
 /* 1 if b->random is needed */
 #define ngx_mesh_balance_random(cluster)                                      \
     ((cluster)->lb_policy == NGX_MESH_LEAST_REQUEST                           \

@@ -59,6 +59,8 @@ typedef struct {
 
 
 static ngx_mesh_idle_list_t *ngx_mesh_idle_find(ngx_mesh_idle_key_t *key);
+static ngx_uint_t ngx_mesh_idle_same(ngx_mesh_idle_key_t *a,
+    ngx_mesh_idle_key_t *b);
 static ngx_mesh_idle_list_t *ngx_mesh_idle_add(ngx_mesh_idle_key_t *key);
 static ngx_mesh_idle_item_t *ngx_mesh_idle_item(void);
 static ngx_uint_t ngx_mesh_idle_usable(ngx_connection_t *c);
@@ -411,16 +413,37 @@ ngx_mesh_idle_find(ngx_mesh_idle_key_t *key)
         if (list->key.endpoint == key->endpoint
             && list->key.protocol == key->protocol
             && list->key.tls == key->tls
-            && ngx_memn2cmp((u_char *) list->key.sockaddr,
-                            (u_char *) key->sockaddr,
-                            list->key.socklen, key->socklen)
-               == 0)
+            && ngx_mesh_idle_same(&list->key, key))
         {
             return list;
         }
     }
 
     return NULL;
+}
+
+
+/* addresses; keys of endpoints that are equal by chance are not enough */
+
+static ngx_uint_t
+ngx_mesh_idle_same(ngx_mesh_idle_key_t *a, ngx_mesh_idle_key_t *b)
+{
+    uint64_t  x[2], y[2];
+
+    if (a->socklen != b->socklen) {
+        return 0;
+    }
+
+    /* IPv4, without a call of memcmp() */
+
+    if (a->socklen == sizeof(x)) {
+        ngx_memcpy(x, a->sockaddr, sizeof(x));
+        ngx_memcpy(y, b->sockaddr, sizeof(y));
+
+        return x[0] == y[0] && x[1] == y[1];
+    }
+
+    return ngx_memcmp(a->sockaddr, b->sockaddr, a->socklen) == 0;
 }
 
 

@@ -110,6 +110,9 @@ const ngx_mesh_retry_policy_t *ngx_mesh_retry_default(
 ngx_mesh_retry_e ngx_mesh_retry(const ngx_mesh_retry_policy_t *policy,
     ngx_mesh_try_t *t);
 
+/* answers that no policy wants retried, but for a grpc-status they may have */
+#define ngx_mesh_retry_never(status)  ((status) < 409)
+
 /* NGX_MESH_RETRY_SAFE: may one more of "active" requests be retried? */
 ngx_uint_t ngx_mesh_retry_budget(ngx_uint_t active, ngx_uint_t retrying);
 

@@ -52,13 +52,17 @@ ngx_http_mesh_handler(ngx_http_request_t *r)
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_mesh_module);
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mesh_ctx_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_mesh_ctx_t));
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_mesh_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->data = ctx;
     cln->handler = ngx_http_mesh_cleanup;
 
     ngx_http_set_ctx(r, ctx, ngx_http_mesh_module);

@@ -224,6 +224,11 @@ ngx_http_mesh_try_process_header(ngx_http_request_t *r)
         return rc;
     }
 
+    if (!ctx->grpc && ngx_mesh_retry_never(u->headers_in.status_n)) {
+        ngx_http_mesh_body_drop(r, ctx);
+        return NGX_OK;
+    }
+
     mt.end = NGX_MESH_TRY_ANSWERED;
     mt.status = u->headers_in.status_n;
     mt.grpc_status = ctx->grpc ? ngx_http_mesh_try_grpc_status(r, ctx) : -1;

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_mesh_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static ngx_mesh_endpoint_t *ngx_http_mesh_choose_peer(
+    ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_idle_peer(ngx_peer_connection_t *pc,
     ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_keep_peer(ngx_peer_connection_t *pc,
@@ -96,35 +98,23 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_mesh_ctx_t *ctx = data;
 
-    ngx_mesh_balance_t    b;
     ngx_mesh_endpoint_t  *ep;
 
-    if (ngx_http_mesh_try_get(pc, ctx) == NGX_AGAIN) {
+    ep = NULL;
+
+    if (ctx->endpoint == NULL) {
+
+        /* the first attempt */
+
+        ngx_mesh_balance_refresh(ctx->cluster, ctx->shm, ngx_current_msec);
+        ep = ngx_mesh_balance_next(ctx->cluster);
+
+    } else if (ngx_http_mesh_try_get(pc, ctx) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    b.shm = ctx->shm;
-    b.now = ngx_current_msec;
-    b.load = ngx_http_mesh_load;
-    b.data = ctx->shm;
-    b.random[0] = 0;
-    b.random[1] = 0;
-    b.tried = ctx->tried;
-    b.ntried = ctx->ntried;
-
-    if (ngx_mesh_balance_random(ctx->cluster)) {
-        b.random[0] = (uint32_t) ngx_random();
-        b.random[1] = (uint32_t) ngx_random();
-    }
-
-    ep = ngx_mesh_balance(ctx->cluster, &b);
-
-    if (ep == NULL && b.ntried) {
-
-        /* Envoy: all were tried, so one is tried again */
-
-        b.ntried = 0;
-        ep = ngx_mesh_balance(ctx->cluster, &b);
+    if (ep == NULL) {
+        ep = ngx_http_mesh_choose_peer(ctx);
     }
 
     if (ep == NULL) {
@@ -160,6 +150,40 @@ ngx_http_mesh_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_http_mesh_observe_attempt(ctx, pc);
 
     return pc->cached ? NGX_DONE : NGX_OK;
+}
+
+
+static ngx_mesh_endpoint_t *
+ngx_http_mesh_choose_peer(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_mesh_balance_t    b;
+    ngx_mesh_endpoint_t  *ep;
+
+    b.shm = ctx->shm;
+    b.now = ngx_current_msec;
+    b.load = ngx_http_mesh_load;
+    b.data = ctx->shm;
+    b.random[0] = 0;
+    b.random[1] = 0;
+    b.tried = ctx->tried;
+    b.ntried = ctx->ntried;
+
+    if (ngx_mesh_balance_random(ctx->cluster)) {
+        b.random[0] = (uint32_t) ngx_random();
+        b.random[1] = (uint32_t) ngx_random();
+    }
+
+    ep = ngx_mesh_balance(ctx->cluster, &b);
+
+    if (ep == NULL && b.ntried) {
+
+        /* Envoy: all were tried, so one is tried again */
+
+        b.ntried = 0;
+        ep = ngx_mesh_balance(ctx->cluster, &b);
+    }
+
+    return ep;
 }
 
 
@@ -201,7 +225,9 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     ctx->connected = u->request_sent
                      && u->state->connect_time != (ngx_msec_t) -1;
 
-    ngx_http_mesh_outlier(ctx, pc, state);
+    if (ctx->cluster->listener->outlier_detection) {
+        ngx_http_mesh_outlier(ctx, pc, state);
+    }
 
     pc->tries = ngx_http_mesh_try_end(pc, ctx, state & NGX_PEER_FAILED);
 

@@ -62,6 +62,58 @@ mesh_unit_balance_rotation(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_balance_rotation)
 
 
+/* the short way and the long one, for clusters of all kinds */
+
+static void
+mesh_unit_balance_next(ngx_mesh_unit_t *u)
+{
+    uint64_t              state;
+    uint32_t              rotation, after;
+    ngx_uint_t            i, taken, wrong;
+    ngx_mesh_balance_t    b;
+    ngx_mesh_cluster_t   *c;
+    ngx_mesh_endpoint_t  *ep;
+
+    ngx_memzero(&b, sizeof(ngx_mesh_balance_t));
+
+    state = 4711;
+    taken = 0;
+    wrong = 0;
+
+    for (i = 0; i < 20000; i++) {
+        c = mesh_unit_balance_cluster(u, 1 + i % 7, i % 7 + i % 2,
+                                      i % 11 ? NGX_MESH_ROUND_ROBIN
+                                             : NGX_MESH_LEAST_REQUEST);
+
+        c->slow_start_ms = i % 13 ? 0 : 1000;
+        c->nmissing = (i % 17 || c->neligible == 0) ? 0 : 1;
+
+        rotation = mesh_unit_balance_random(&state);
+        rotation >>= rotation % 32;
+        c->rotation = rotation;
+
+        ep = ngx_mesh_balance_next(c);
+        after = c->rotation;
+
+        if (ep == NULL) {
+            wrong += (after != rotation);
+            wrong += (c->neligible && i % 11 && i % 13 && !c->nmissing);
+            continue;
+        }
+
+        taken++;
+        c->rotation = rotation;
+
+        wrong += (ngx_mesh_balance(c, &b) != ep || c->rotation != after);
+    }
+
+    MESH_IS_INT(wrong, 0, "the short way leads where the long one does");
+    MESH_OK(taken > 10000, "and is taken mostly");
+}
+
+MESH_UNIT(mesh_unit_balance_next)
+
+
 static void
 mesh_unit_balance_tries(ngx_mesh_unit_t *u)
 {

@@ -93,6 +93,42 @@ mesh_unit_retry_statuses(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_retry_statuses)
 
 
+static void
+mesh_unit_retry_not_asked(ngx_mesh_unit_t *u)
+{
+    ngx_uint_t               status, wrong;
+    ngx_mesh_try_t           t;
+    ngx_mesh_retry_policy_t  policy;
+
+    ngx_memzero(&t, sizeof(ngx_mesh_try_t));
+    ngx_memzero(&policy, sizeof(ngx_mesh_retry_policy_t));
+
+    t.end = NGX_MESH_TRY_ANSWERED;
+    t.grpc_status = -1;
+    t.replayable = 1;
+    t.idempotent = 1;
+
+    policy.events = (ngx_uint_t) -1;
+    policy.max_retries = 10;
+
+    wrong = 0;
+
+    for (status = 0; status < 1000; status++) {
+
+        if (ngx_mesh_retry_never(status)) {
+            t.status = status;
+            wrong += (ngx_mesh_retry(&policy, &t) != NGX_MESH_RETRY_NONE);
+        }
+    }
+
+    MESH_IS_INT(wrong, 0, "what no policy is asked for, none wants");
+    MESH_OK(!ngx_mesh_retry_never(409), "one is asked for 409");
+    MESH_OK(!ngx_mesh_retry_never(500), "and for 500");
+}
+
+MESH_UNIT(mesh_unit_retry_not_asked)
+
+
 /* what Envoy's "retry_on" of App Mesh wants, by end of the attempt */
 
 static ngx_uint_t
