@@ -7,10 +7,10 @@
  * Files of access logs, in a worker.
  *
  * A regular file is appended to in one write() for all that is buffered, which
- * the kernel does not mix with the writes of others.  For pipes that holds up to
- * PIPE_BUF bytes, so they get whole lines up to that size, and never block: a
- * reader that stands still leads to EAGAIN, and the lines stay until there is no
- * room for more.  Paths are the keys, so nothing points into a model.
+ * the kernel does not mix with the writes of others.  For pipes that holds up
+ * to PIPE_BUF bytes, so they get whole lines up to that size, and never block:
+ * a reader that stands still leads to EAGAIN, and the lines stay until there is
+ * no room for more.  Paths are the keys, so nothing points into a model.
  */
 
 
@@ -504,7 +504,7 @@ ngx_mesh_log_file_free(ngx_mesh_log_file_t *file)
 }
 
 
-/* writes as much as there is room for; the rest is at the begin of the buffer */
+/* writes as much as there is room for; the rest stays in the buffer */
 
 static void
 ngx_mesh_log_file_flush(ngx_mesh_log_file_t *file)

@@ -248,8 +248,8 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
 
 
 /*
- * The length of the character that begins at "s", which is not ASCII; 0 if it is
- * none (RFC 3629).  ngx_utf8_decode() is not strict enough for JSON parsers.
+ * The length of the character that begins at "s", which is not ASCII; 0 if it
+ * is none (RFC 3629).  ngx_utf8_decode() is not strict enough for JSON parsers.
  */
 
 static size_t
