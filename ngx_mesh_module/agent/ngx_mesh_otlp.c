@@ -26,6 +26,7 @@
 
 #include "ngx_mesh_client.h"
 #include "ngx_mesh_conf_otlp.h"
+#include "ngx_mesh_metrics.h"
 #include "ngx_mesh_otlp.h"
 #include "ngx_mesh_otlp_encode.h"
 #include "ngx_mesh_threads.h"
@@ -98,6 +99,8 @@ static ngx_int_t ngx_mesh_otlp_headers(ngx_cycle_t *cycle,
     ngx_mesh_otlp_t *ot);
 static void ngx_mesh_otlp_resource(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     ngx_mesh_otlp_t *ot);
+static void ngx_mesh_otlp_count(ngx_mesh_otlp_t *ot, ngx_uint_t sent,
+    ngx_uint_t dropped);
 static ngx_mesh_otlp_batch_t *ngx_mesh_otlp_first(ngx_mesh_otlp_t *ot);
 static ngx_mesh_otlp_batch_t *ngx_mesh_otlp_open(ngx_mesh_otlp_t *ot,
     size_t len);
@@ -361,7 +364,7 @@ ngx_mesh_otlp_add(ngx_mesh_span_t *span)
     }
 
     if (b == NULL) {
-        ot->dropped++;
+        ngx_mesh_otlp_count(ot, 0, 1);
         return;
     }
 
@@ -374,6 +377,19 @@ ngx_mesh_otlp_add(ngx_mesh_span_t *span)
     } else if (b->nspans == 1) {
         ngx_mesh_otlp_arm(ot);
     }
+}
+
+
+static void
+ngx_mesh_otlp_count(ngx_mesh_otlp_t *ot, ngx_uint_t sent, ngx_uint_t dropped)
+{
+    ot->sent += sent;
+    ot->dropped += dropped;
+
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server, NGX_MESH_SERVER_TRACE_SENT,
+                         sent);
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server,
+                         NGX_MESH_SERVER_TRACE_DROPPED, dropped);
 }
 
 
@@ -475,8 +491,7 @@ static void
 ngx_mesh_otlp_close(ngx_mesh_otlp_t *ot, ngx_mesh_otlp_batch_t *b,
     ngx_uint_t taken)
 {
-    ot->sent += taken;
-    ot->dropped += b->nspans - taken;
+    ngx_mesh_otlp_count(ot, taken, b->nspans - taken);
 
     ngx_queue_remove(&b->queue);
     ot->bytes -= b->size;

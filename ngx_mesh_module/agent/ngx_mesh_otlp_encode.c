@@ -132,9 +132,9 @@ static ngx_str_t  ngx_mesh_otlp_protocols[] = {
 u_char *
 ngx_mesh_otlp_encode_span(u_char *start, u_char *end, ngx_mesh_span_t *span)
 {
-    u_char                  *status;
-    uint64_t                 flags;
-    ngx_str_t               *method;
+    u_char                *status;
+    uint64_t               flags;
+    ngx_str_t             *method;
     ngx_mesh_otlp_wire_t   w;
 
     w.start = start;
@@ -152,7 +152,8 @@ ngx_mesh_otlp_encode_span(u_char *start, u_char *end, ngx_mesh_span_t *span)
     if (ngx_mesh_otlp_failed(span)) {
         status = w.pos;
         ngx_mesh_otlp_wire_varint(&w, NGX_MESH_OTLP_STATUS_ERROR);
-        ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_STATUS_CODE, NGX_MESH_OTLP_VARINT);
+        ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_STATUS_CODE,
+                               NGX_MESH_OTLP_VARINT);
         ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_STATUS, status);
     }
 
@@ -166,18 +167,19 @@ ngx_mesh_otlp_encode_span(u_char *start, u_char *end, ngx_mesh_span_t *span)
     ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_START, NGX_MESH_OTLP_FIXED64);
 
     ngx_mesh_otlp_wire_varint(&w, span->kind == NGX_MESH_SPAN_SERVER
-                             ? NGX_MESH_OTLP_KIND_SERVER
-                             : NGX_MESH_OTLP_KIND_CLIENT);
+                                  ? NGX_MESH_OTLP_KIND_SERVER
+                                  : NGX_MESH_OTLP_KIND_CLIENT);
     ngx_mesh_otlp_wire_tag(&w, NGX_MESH_OTLP_KIND, NGX_MESH_OTLP_VARINT);
 
     ngx_mesh_otlp_name(&w, span, method);
 
     if (span->parent) {
-        ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_PARENT_ID, span->parent_id, 8);
+        ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_PARENT_ID, span->parent_id,
+                                 8);
     }
 
     ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_TRACE_STATE, &span->tracestate,
-                       NGX_MESH_OTLP_LONG);
+                            NGX_MESH_OTLP_LONG);
     ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_SPAN_ID, span->span_id, 8);
     ngx_mesh_otlp_wire_bytes(&w, NGX_MESH_OTLP_TRACE_ID, span->trace_id, 16);
 
@@ -191,8 +193,8 @@ u_char *
 ngx_mesh_otlp_encode_head(u_char *start, u_char *end,
     ngx_mesh_otlp_resource_t *rs, size_t size)
 {
-    u_char                  *mark;
-    ngx_str_t                name;
+    u_char                *mark;
+    ngx_str_t              name;
     ngx_mesh_otlp_wire_t   w;
 
     w.start = start;
@@ -201,7 +203,7 @@ ngx_mesh_otlp_encode_head(u_char *start, u_char *end,
     ngx_str_set(&name, "nginx-mesh");
 
     ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_SCOPE_VERSION, &rs->version,
-                       NGX_MESH_OTLP_SHORT);
+                            NGX_MESH_OTLP_SHORT);
     ngx_mesh_otlp_wire_text(&w, NGX_MESH_OTLP_SCOPE_NAME, &name, name.len);
     ngx_mesh_otlp_wire_close(&w, NGX_MESH_OTLP_SCOPE, end);
 

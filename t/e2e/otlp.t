@@ -1,0 +1,323 @@
+#!/usr/bin/python3
+"""Spans to a collector of OpenTelemetry: what is in them, and that a collector
+that is slow, away or hostile costs spans and nothing else.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'lib'))
+
+from mesh_fake_control import Authority, FakeControl
+from mesh_otlp import CLIENT, Collector, partial
+from mesh_test import (SLOW, Backend, Load, Nginx, Sidecar, directory,
+                       document, free_port, node, reply, rss, tap)
+
+ALL = 'trace_sampling rate=1;'
+
+
+def sidecar(collector, more='interval=50ms', mesh=ALL, backend=None, **kw):
+    backend = backend or Backend('a')
+    url = collector if isinstance(collector, str) else collector.url()
+    doc = document(1, {'a': [backend.port]})
+    me = node('me')
+    me['spec']['backends'] = [{'virtualService': {
+        'virtualServiceName': 'app.local'}}]
+    doc['virtualNodes'].append(me)
+    return Sidecar(doc, resource='virtualNode/me',
+                   mesh='otlp %s %s; %s' % (url, more, mesh), **kw).start()
+
+
+def clean(side, *collectors):
+    tap.same(side.bad(), [], 'nothing bad in the log')
+    for c in collectors:
+        tap.same(c.errors[:3], [], 'all of it was valid')
+
+
+def contents():
+    """What a span of a request says."""
+    c = Collector()
+    side = sidecar(c, 'interval=50ms name=shop header=X-Key:secret '
+                   '"header=X-Two:a b"')
+    before = time.time()
+    side.get('/items/7?card=4111', headers={'User-Agent': 'test/1'})
+    after = time.time()
+
+    span = c.wait(1)[0]
+    tap.same(span.resource.get('service.name'), 'shop', 'service.name')
+    tap.same(span.resource.get('service.namespace'), 'm', 'its namespace')
+    tap.same(span.resource.get('appmesh.mesh'), 'm', 'the mesh')
+    tap.same(span.resource.get('appmesh.virtual_node'), 'me', 'the node')
+    tap.same(span.kind, CLIENT, 'egress is a client')
+    tap.same(span.name, 'GET app.local', 'a name that is one of a few')
+    tap.ok(not span.failed, 'no failure')
+
+    for name, want in (('http.request.method', 'GET'),
+                       ('http.response.status_code', 200),
+                       ('url.scheme', 'http'), ('url.path', '/items/7'),
+                       ('url.full', 'http://app.local/items/7'),
+                       ('server.address', 'app.local'),
+                       ('user_agent.original', 'test/1'),
+                       ('client.address', '127.0.0.1'),
+                       ('network.protocol.version', '1.1'),
+                       ('appmesh.virtual_service', 'app.local'),
+                       ('appmesh.route', 'all'),
+                       ('appmesh.target.virtual_node', 'a'),
+                       ('http.response.body.size', 1),
+                       ('response_flags', '-')):
+        tap.same(span[name], want, name)
+
+    tap.ok(not any('4111' in str(v) for v in span.attributes.values()),
+           'the query string is nowhere')
+    tap.ok(before - 1 <= span.start / 1e9 <= span.end / 1e9 <= after + 1,
+           'its times')
+
+    r = c.requests[0]
+    tap.same((r.method, r.path), ('POST', '/v1/traces'), 'where it is sent')
+    tap.same(r.header('Content-Type'), 'application/x-protobuf', 'as what')
+    tap.same((r.header('X-Key'), r.header('X-Two')), ('secret', 'a b'),
+             'with the headers of the directive')
+    tap.ok((r.header('User-Agent') or '').startswith('nginx-mesh/'),
+           'and a user agent')
+
+    side.get('/b%ff%c3%a4', method='BREW', headers={
+        'User-Agent': 'x\xff' + 'y' * 5000})
+    span = c.wait(2)[1]
+    tap.same((span['http.request.method'],
+              span['http.request.method_original'], span.name),
+             ('_OTHER', 'BREW', 'HTTP app.local'),
+             'a method of somebody\'s own')
+    tap.ok(len(span['user_agent.original']) <= 256, 'what is long is cut')
+
+    side.get('/', host='nobody.local')
+    span = c.wait(3)[2]
+    tap.ok(span.failed and span['http.response.status_code'] == 404
+           and span['error.type'] == '404' and span.name == 'GET',
+           'a request that goes nowhere')
+    tap.same(len({s.trace_id for s in c.spans}), 3, 'each its own trace')
+    clean(side, c)
+    tap.ok(side.stop(), 'it ends well')
+
+
+def batches():
+    """Batches by number and by time, over one connection."""
+    c = Collector()
+    side = sidecar(c, 'interval=1h batch=10')
+    for _ in range(25):
+        side.get()
+    tap.same(len(c.wait(20)), 20, 'full batches are sent at once')
+    tap.same(c.batches, [10, 10], 'of that size')
+    tap.same(c.backend.connections, 1, 'over one connection')
+    tap.ok(side.stop(), 'it ends well')
+    tap.same(len(c.wait(25)), 25, 'the rest is sent when it ends')
+    tap.same(len({s.span_id for s in c.spans}), 25, 'none of them twice')
+    clean(side, c)
+
+
+def reloads():
+    """All spans arrive, over reloads."""
+    c = Collector()
+    side = sidecar(c, 'interval=200ms', workers=2)
+    load = Load(side.egress, 4, pause=0.002)
+    for _ in range(3):
+        load.more(100)
+        side.reload()
+    load.more(100)
+    load.stop()
+    tap.same(load.failures, [], 'no request failed')
+    tap.ok(side.stop(), 'it ends well')
+    n = load.done
+    tap.same(len({s.span_id for s in c.wait(n)}), n, 'nothing was lost')
+    clean(side, c)
+
+
+def retries():
+    """Which answers are retried, when, and which are not."""
+    for status in ('429 Slow', '502 Bad', '503 Busy', '504 Late'):
+        c = Collector(answer=lambda r: reply('', status))
+        side = sidecar(c)
+        side.get()
+        tap.ok(c.asked(2), '%s is retried' % status)
+        c.answer = None
+        tap.same(len(c.wait(1)), 1, 'and delivered in the end')
+        tap.ok(side.logged(r'\[notice\].*takes spans again, 0 were dropped'),
+               'which is told')
+        tap.same(len(side.lines(r'spans do not get to')), 1,
+                 'as the failure was, once')
+        clean(side, c)
+        side.stop()
+
+    c = Collector(answer=lambda r: reply('', '503 Busy', [
+        ('Retry-After', '4')]))
+    side = sidecar(c)
+    side.get()
+    c.asked(1)
+    start = time.monotonic()
+    c.answer = None
+    c.wait(1)
+    tap.ok(time.monotonic() - start >= 3.5, 'Retry-After is honoured')
+    side.stop()
+
+    for status in ('400 Bad', '404 None', '500 Oops', '413 Big'):
+        c = Collector(answer=lambda r: reply('', status))
+        side = sidecar(c)
+        side.get()
+        tap.ok(c.asked(1), 'a span is sent')
+        side.logged('answered with status')
+        c.answer = None
+        side.get()
+        tap.same(len(c.wait(1)), 1, '%s is not retried' % status)
+        tap.ok(side.logged('takes spans again, 1 were dropped'),
+               'and its span counts as dropped')
+        side.stop()
+
+    c = Collector(answer=lambda r: reply(partial(1, 'no thanks')))
+    side = sidecar(c)
+    side.get()
+    tap.ok(side.logged(r'\[warn\].*refused 1 of 1 spans: no thanks'),
+           'a partial success is told')
+    clean(side)
+
+
+def away():
+    """100,000 spans and nobody there: the memory is bounded."""
+    backend = Backend('a')
+    port = free_port()
+    side = sidecar('http://127.0.0.1:%d' % port, 'interval=50ms memory=1m',
+                   backend=backend)
+
+    # the proxy's own answers are quick: there is no such service
+    n = 100000 if SLOW == 1 else 10000
+    side.get(host='nobody.local')
+    side.logged('spans do not get to')
+    before = rss(side.worker_pids()[0])
+    flood(side.egress, n)
+    grown = rss(side.worker_pids()[0]) - before
+    tap.say('%d spans, %d KiB more' % (n, grown))
+    tap.ok(grown < 4096 * SLOW, 'memory is bounded', '%d KiB' % grown)
+    tap.same(len(side.lines('spans do not get to')), 1, 'told once')
+    tap.same(side.get().status, 200, 'requests are served')
+
+    c = Collector(port=port)
+    tap.ok(c.wait(500, 60), 'what was kept is delivered')
+    tap.ok(side.logged(r'takes spans again, [1-9]\d* were dropped'),
+           'and what was not is told')
+    clean(side, c)
+    tap.ok(side.stop(), 'it ends well')
+
+
+def flood(port, n):
+    """Requests in pipelines, whose answers are counted."""
+    one = b'GET / HTTP/1.1\r\nHost: nobody.local\r\n\r\n'
+    while n > 0:
+        with socket.create_connection(('127.0.0.1', port), 60) as s:
+            part = min(n, 500)
+            s.sendall(one * (part - 1)
+                      + one.replace(b'\r\n\r\n',
+                                    b'\r\nConnection: close\r\n\r\n'))
+            while s.recv(65536):
+                pass
+        n -= part
+
+
+def hostile():
+    """A collector that hangs, garbles or floods is no matter to requests."""
+    def hang(r):
+        time.sleep(2)
+
+    for name, answer in (
+            ('hangs', hang),
+            ('garbles', lambda r: b'SSH-2.0-x\r\n\r\n'),
+            ('floods', lambda r: reply('x' * 2000000)),
+            ('answers noise', lambda r: reply(b'\x0a\xff\xff\xff')),
+            ('closes', lambda r: None)):
+        c = Collector(answer=answer)
+        side = sidecar(c, 'interval=20ms timeout=500ms')
+        took = []
+        for _ in range(50):
+            start = time.monotonic()
+            good = side.get().status == 200
+            took.append(time.monotonic() - start if good else 99)
+        tap.ok(max(took) < 1 * SLOW, 'one that %s holds nobody up' % name,
+               '%.3f s' % max(took))
+        tap.ok(c.asked(1), 'it was asked')
+        start = time.monotonic()
+        tap.ok(side.stop(timeout=8), 'the worker ends')
+        tap.ok(time.monotonic() - start < 5 * SLOW, 'soon')
+        clean(side)
+
+
+def ends():
+    """A worker that is told to quit is held for a while only."""
+    side = sidecar('http://127.0.0.1:%d' % free_port(), 'interval=1h')
+    side.get()
+    start = time.monotonic()
+    tap.ok(side.stop(), 'it ends with nobody there')
+    tap.ok(time.monotonic() - start < 4 * SLOW, 'soon')
+    tap.ok(side.lines('1 spans were not delivered'), 'and tells what is lost')
+    clean(side)
+
+    side = sidecar('http://127.0.0.1:%d' % free_port(), 'interval=1h')
+    start = time.monotonic()
+    tap.ok(side.stop(), 'without spans')
+    tap.ok(time.monotonic() - start < 2 * SLOW, 'at once')
+
+    c = Collector()
+    side = sidecar(c, 'interval=1h')
+    side.get()
+    side.stop(signal.SIGTERM)
+    tap.same(side.bad(), [], 'SIGTERM does not wait, and is clean')
+
+
+def secure():
+    """TLS, verified."""
+    ca = Authority(directory())
+    good = FakeControl(context=ca.context('good', 'IP:127.0.0.1'))
+    good.always = lambda c, r: c.send(reply(''))
+    side = sidecar(good.url('https'), 'interval=50ms trusted=%s' % ca.ca)
+    side.get()
+    tap.ok(good.upto(1), 'spans are sent over TLS')
+    side.stop()
+
+    bad = FakeControl(context=ca.context('bad', 'DNS:other.local'))
+    side = sidecar(bad.url('https'), 'interval=50ms trusted=%s' % ca.ca)
+    side.get()
+    tap.ok(side.logged('spans do not get to .* is not for'),
+           'and not to anybody else')
+    tap.same(bad.count(), 0, 'not one')
+    clean(side)
+
+
+def directives():
+    """What is wrong with the directive is told."""
+    def says(args, want):
+        n = Nginx(http=None, main='mesh m { control_plane file:/x; %s }'
+                  % args)
+        status, text = n.test()
+        tap.ok(status != 0 and want in text, args, text)
+
+    says('otlp;', 'invalid number of arguments')
+    says('otlp localhost:4318;', 'has no "http://"')
+    says('otlp http://c; otlp http://d;', 'is duplicate')
+    says('otlp http://c interval=0;', 'invalid parameter "interval=0"')
+    says('otlp http://c batch=x;', 'invalid parameter "batch=x"')
+    says('otlp http://c memory=1k;', 'at least 128k')
+    says('otlp http://c colour=red;', 'invalid parameter "colour=red"')
+    says('otlp http://c header=x;', 'header without ":"')
+    says('otlp http://c "header=a b:c";', 'invalid characters')
+    says('otlp http://c trusted=/x;', 'no use for "trusted"')
+    says('otlp https://c trusted=/nonexistent;', '/nonexistent')
+
+    n = Nginx(http=None, main='mesh m { control_plane file:/x; '
+              'otlp http://c:1/p/ interval=1s batch=5 memory=2m timeout=1s '
+              'name=n header=a:b; }')
+    status, text = n.test()
+    tap.ok(status == 0, 'all parameters at once', text)
+
+
+tap.run(contents, batches, reloads, retries, away, hostile, ends, secure,
+        directives)
