@@ -245,6 +245,13 @@ ngx_mesh_prober_result(ngx_mesh_prober_t *pr,
         return;
     }
 
+    ngx_mesh_metrics_add(target->check->metrics, NGX_MESH_CLUSTER_HC_ATTEMPT,
+                         1);
+    ngx_mesh_metrics_add(target->check->metrics,
+                         (result == NGX_MESH_CHECK_PASSED)
+                         ? NGX_MESH_CLUSTER_HC_SUCCESS
+                         : NGX_MESH_CLUSTER_HC_FAILURE, 1);
+
     ngx_mesh_prober_schedule(pr, target,
                              ngx_mesh_health_next(target->check->interval,
                                                   (ngx_uint_t) ngx_random()));

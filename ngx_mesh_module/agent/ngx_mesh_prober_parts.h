@@ -43,6 +43,7 @@ typedef struct {
     ngx_pool_t                    *pool;    /* it is in there itself */
     ngx_uint_t                     refs;    /* of targets and probes */
     ngx_str_t                      cluster; /* its name */
+    ngx_mesh_metrics_row_t        *metrics; /* of the cluster */
     ngx_str_t                      request;
     ngx_mesh_protocol_e            protocol;
     ngx_msec_t                     interval;

@@ -366,6 +366,9 @@ ngx_mesh_prober_check(ngx_mesh_prober_t *pr, ngx_mesh_cluster_t *cluster)
         return NGX_ERROR;
     }
 
+    check->metrics = ngx_mesh_metrics_row(pr->mcf->metrics,
+                                          NGX_MESH_METRICS_CLUSTER,
+                                          &check->cluster);
     pr->check = check;
 
     return NGX_OK;
@@ -376,6 +379,7 @@ void
 ngx_mesh_prober_check_free(ngx_mesh_prober_check_t *check)
 {
     if (--check->refs == 0) {
+        ngx_mesh_metrics_release(check->metrics);
         ngx_destroy_pool(check->pool);
     }
 }

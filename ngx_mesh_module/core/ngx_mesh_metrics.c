@@ -88,6 +88,8 @@ static uint64_t  ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS
 ngx_mesh_metrics_row_t  *ngx_mesh_metrics_server =
                              &ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS];
 
+ngx_uint_t  ngx_mesh_metrics_left;
+
 static ngx_mesh_metrics_block_t  *ngx_mesh_metrics_blocks;
 
 
@@ -341,6 +343,7 @@ ngx_mesh_metrics_init_worker(ngx_mesh_metrics_t *m, ngx_log_t *log)
     ngx_mesh_metrics_slot_t  *slot;
 
     m->log = log;
+    ngx_mesh_metrics_left = 0;
 
     if (m->sh == NULL) {
         return;
@@ -403,6 +406,7 @@ ngx_mesh_metrics_exit_worker(ngx_mesh_metrics_t *m)
     }
 
     m->slot = NULL;
+    ngx_mesh_metrics_left = 1;
     ngx_mesh_metrics_server = ngx_mesh_metrics_nobody();
 
     ngx_mesh_metrics_drain(m, slot);

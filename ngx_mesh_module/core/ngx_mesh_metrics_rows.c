@@ -115,6 +115,10 @@ ngx_mesh_metrics_row(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
 void
 ngx_mesh_metrics_release(ngx_mesh_metrics_row_t *row)
 {
+    if (ngx_mesh_metrics_left) {
+        return;
+    }
+
     /* what was counted is to be seen before the row may be taken */
 
     ngx_memory_barrier();

@@ -128,4 +128,8 @@ ngx_mesh_metrics_meta_t *ngx_mesh_metrics_meta(
     ngx_mesh_metrics_table_t *table, ngx_mesh_metrics_kind_e kind,
     uint32_t index);
 
+/* the worker gave its slot back: what it still holds is not its own */
+extern ngx_uint_t  ngx_mesh_metrics_left;
+
+
 #endif /* _NGX_MESH_METRICS_ZONE_H_INCLUDED_ */
