@@ -353,7 +353,7 @@ ngx_mesh_xray_string(ngx_mesh_xray_out_t *out, ngx_str_t *value, size_t max)
 
 /*
  * At most "max" bytes of "value", whole characters; returns how many.  What is
- * not UTF-8 becomes U+FFFD byte by byte.
+ * not UTF-8, and NUL, becomes U+FFFD byte by byte.
  */
 
 static size_t
@@ -372,6 +372,9 @@ ngx_mesh_xray_string_part(ngx_mesh_xray_out_t *out, ngx_str_t *value,
         if (*s == '"' || *s == '\\') {
             ngx_mesh_xray_text(out, "\\");
             ngx_mesh_xray_bytes(out, s, 1);
+
+        } else if (*s == 0) {
+            ngx_mesh_xray_text(out, "\xef\xbf\xbd");
 
         } else if (*s < 0x20 || *s == 0x7f) {
 

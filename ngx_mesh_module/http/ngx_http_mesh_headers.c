@@ -28,8 +28,6 @@ static ngx_int_t ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_headers_timeout(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
-static ngx_int_t ngx_http_mesh_headers_set(ngx_http_request_t *r,
-    ngx_table_elt_t **h, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_mesh_headers_server(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_headers_time(ngx_http_request_t *r,
     ngx_str_t *value);
@@ -123,7 +121,8 @@ ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
 {
     ngx_str_t  value;
 
-    static ngx_str_t  name = ngx_string("x-request-id");
+    static ngx_http_mesh_header_name_t  name =
+        ngx_http_mesh_header_name("x-request-id", "x-request-id");
 
     value.len = NGX_MESH_UUID_TEXT_LEN;
     value.data = ngx_pnalloc(r->pool, value.len);
@@ -146,7 +145,9 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ngx_str_t   value;
     ngx_msec_t  ms, per_try;
 
-    static ngx_str_t  name = ngx_string("x-envoy-expected-rq-timeout-ms");
+    static ngx_http_mesh_header_name_t  name =
+        ngx_http_mesh_header_name("x-envoy-expected-rq-timeout-ms",
+                                  "x-envoy-expected-rq-timeout-ms");
 
     ms = ctx->attempt.limits.ms[NGX_MESH_LIMIT_REQUEST];
     per_try = ctx->attempt.policy->per_retry_timeout.ms;
@@ -176,24 +177,33 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 }
 
 
-/* "name" is in lower case; "h" becomes what it is now */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_mesh_headers_set(ngx_http_request_t *r, ngx_table_elt_t **h,
-    ngx_str_t *name, ngx_str_t *value)
+    ngx_http_mesh_header_name_t *name, ngx_str_t *value)
 {
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *elt;
 
-    if (ngx_http_mesh_observe_set(r, *h, name, name->data, value) != NGX_OK) {
+    if (*h) {
+        (*h)->value = *value;
+        return NGX_OK;
+    }
+
+    if (name->hash == 0) {
+        name->hash = ngx_hash_key(name->lowcase.data, name->lowcase.len);
+    }
+
+    elt = ngx_list_push(&r->headers_in.headers);
+    if (elt == NULL) {
         return NGX_ERROR;
     }
 
-    if (*h == NULL) {
-        part = r->headers_in.headers.last;
-        elt = part->elts;
-        *h = &elt[part->nelts - 1];
-    }
+    elt->hash = name->hash;
+    elt->key = name->name;
+    elt->lowcase_key = name->lowcase.data;
+    elt->value = *value;
+    ngx_mesh_table_elt_end(elt);
+
+    *h = elt;
 
     return NGX_OK;
 }

@@ -177,9 +177,12 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_str_t          value;
     ngx_mesh_trace_t  *trace;
 
-    static ngx_str_t  xray = ngx_string("X-Amzn-Trace-Id");
-    static ngx_str_t  w3c = ngx_string("traceparent");
-    static ngx_str_t  b3 = ngx_string("b3");
+    static ngx_http_mesh_header_name_t  xray =
+        ngx_http_mesh_header_name("X-Amzn-Trace-Id", "x-amzn-trace-id");
+    static ngx_http_mesh_header_name_t  w3c =
+        ngx_http_mesh_header_name("traceparent", "traceparent");
+    static ngx_http_mesh_header_name_t  b3 = ngx_http_mesh_header_name("b3",
+                                                                      "b3");
 
     trace = &ctx->trace->trace;
 
@@ -199,8 +202,7 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_xray(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_observe_set(r, ctx->headers.xray, &xray,
-                                      (u_char *) "x-amzn-trace-id", &value);
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.xray, &xray, &value);
     }
 
     if (notations & NGX_MESH_TRACE_W3C) {
@@ -208,8 +210,8 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_traceparent(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_observe_set(r, ctx->headers.traceparent, &w3c,
-                                        w3c.data, &value);
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.traceparent, &w3c,
+                                        &value);
 
         /* it is not of this trace, and must not go on with it */
 
@@ -223,8 +225,7 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_b3(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_observe_set(r, ctx->headers.b3, &b3, b3.data,
-                                        &value);
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.b3, &b3, &value);
     }
 
     return rc;

@@ -67,6 +67,25 @@ ngx_int_t ngx_http_mesh_trace_add_variables(ngx_conf_t *cf);
 void ngx_http_mesh_headers_envoy(ngx_table_elt_t *h,
     ngx_http_mesh_headers_t *headers);
 
+/* one that is written; its hash is worked out when it is first used */
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  lowcase;
+    ngx_uint_t                 hash;            /* 0: not yet */
+} ngx_http_mesh_header_name_t;
+
+#define ngx_http_mesh_header_name(name, lowcase)                              \
+    { ngx_string(name), ngx_string(lowcase), 0 }
+
+/*
+ * Sets a header of the request that goes to the upstream: "*h", or if that is
+ * NULL a new one, which it becomes.  Who has a "proxy_set_header" for it gets
+ * that one instead.
+ */
+ngx_int_t ngx_http_mesh_headers_set(ngx_http_request_t *r,
+    ngx_table_elt_t **h, ngx_http_mesh_header_name_t *name, ngx_str_t *value);
+
 /* makes a header of a request one that nginx does not pass on */
 void ngx_http_mesh_headers_drop(ngx_table_elt_t *h);
 
