@@ -242,6 +242,15 @@ u_char *ngx_http_mesh_flags(u_char *p, ngx_uint_t flags);
 ngx_int_t ngx_http_mesh_admin_handler(ngx_http_request_t *r);
 
 
+/* --- ngx_http_mesh_admin_stats.c --- */
+
+/*
+ * When the configuration is read: clients of the node come to this address,
+ * which the metrics of App Mesh want to know.
+ */
+ngx_int_t ngx_http_mesh_stats_ingress(ngx_conf_t *cf, ngx_str_t *addr);
+
+
 extern ngx_module_t  ngx_http_mesh_module;
 extern ngx_module_t  ngx_http_mesh_filter_module;
 

@@ -55,6 +55,40 @@ static void ngx_http_mesh_stats_json_sample(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_stats_json_quantiles(ngx_http_mesh_admin_t *a);
 
 
+/* the mesh{} block may follow; the label is that of the listener's row */
+
+ngx_int_t
+ngx_http_mesh_stats_ingress(ngx_conf_t *cf, ngx_str_t *addr)
+{
+    size_t            i;
+    ngx_str_t        *label;
+    ngx_mesh_conf_t  *mcf;
+
+    mcf = (ngx_mesh_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_mesh_module);
+
+    label = ngx_array_push(&mcf->stats.ingress);
+    if (label == NULL) {
+        return NGX_ERROR;
+    }
+
+    label->len = addr->len;
+    label->data = ngx_pstrdup(cf->pool, addr);
+
+    if (label->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < label->len; i++) {
+        if (label->data[i] == ':') {
+            label->data[i] = '_';
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_mesh_admin_stats(ngx_http_mesh_admin_t *a)
 {

@@ -521,6 +521,12 @@ ngx_http_mesh_init_listeners(ngx_conf_t *cf, ngx_http_mesh_main_conf_t *mmcf)
             listener->addr = addr[a].opt.addr_text;
             listener->sockaddr = addr[a].opt.sockaddr;
             listener->socklen = addr[a].opt.socklen;
+
+            if (listener->direction == NGX_HTTP_MESH_INGRESS
+                && ngx_http_mesh_stats_ingress(cf, &listener->addr) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
     }
 
