@@ -3,6 +3,7 @@
 # The pages of statistics: what Envoy's users chart, read by parsers that know
 # the formats and nothing else, compared with requests that were sent.
 
+import http.client
 import json
 import os
 import re
@@ -13,8 +14,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 
 import mesh_stats
-from mesh_test import (ROOT, Backend, Sidecar, document, endpoint, node,
-                       reply, request, tap, wait)
+from mesh_test import (ROOT, Backend, Sidecar, document, endpoint, free_port,
+                       node, reply, request, tap, wait)
 
 EGRESS = 'http.egress.downstream_rq_'
 CLUSTER = 'cluster.cds_egress_m_%s_http_8080.'
@@ -199,6 +200,40 @@ def promtool(text):
            '\n'.join(bad))
 
 
+def ingress():
+    """What comes to the node, and what its clients' connections are."""
+    app = Backend('app')
+    doc = document(1, {'me': []})
+    doc['virtualNodes'] = [node('me', [(app.port, 'http')])]
+    port = free_port()
+    n = Sidecar(doc, resource='virtualNode/me', mesh='metrics_extension on;',
+                http='server { listen 127.0.0.1:%d; location / '
+                '{ mesh_pass ingress port=%d; } }' % (port, app.port)).start()
+    n.at('1')
+
+    c = http.client.HTTPConnection('127.0.0.1', port)
+    for _ in range(3):
+        request(port, '/', connection=c)
+    request(port, '/')
+    n.get('/')                          # egress, which is not the node's
+
+    def values():
+        numbers, _ = mesh_stats.text(n.page('/stats').text)
+        return [numbers.get('appmesh.m.me.' + x) for x in
+                ('RequestCount', 'NewConnectionCount',
+                 'ActiveConnectionCount', 'GrpcRequestCount')]
+
+    wait(lambda: values() == [4, 2, 1, 0])
+    tap.same(values(), [4, 2, 1, 0], 'requests and connections of the node')
+    numbers, _ = mesh_stats.text(n.page('/stats').text)
+    tap.ok(numbers['appmesh.m.me.ProcessedBytes'] > 200, 'bytes')
+    tap.same(numbers['cluster.cds_ingress_m_me_http_%d.upstream_rq_2xx'
+                     % app.port], 4, 'the application has a cluster')
+    c.close()
+    wait(lambda: values()[2] == 0)
+    tap.same(values()[2], 0, 'a connection that ended')
+
+
 def absent():
     a, b = backends()
     n = sidecar(a, b)
@@ -277,4 +312,4 @@ def reloads():
     tap.same(total(), 10, 'counters survive a reload')
 
 
-tap.run(counts, absent, before_a_document, reloads, overflow)
+tap.run(counts, ingress, absent, before_a_document, reloads, overflow)

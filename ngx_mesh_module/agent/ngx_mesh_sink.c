@@ -293,7 +293,7 @@ ngx_mesh_sink_finish(ngx_mesh_sink_t *sk)
 }
 
 
-/* NGX_OK: the round is over; NGX_AGAIN: more later; NGX_ERROR: nobody listens */
+/* NGX_OK: the round is over; NGX_AGAIN: not yet; NGX_ERROR: nobody listens */
 
 static ngx_int_t
 ngx_mesh_sink_go(ngx_mesh_sink_t *sk, ngx_uint_t final)

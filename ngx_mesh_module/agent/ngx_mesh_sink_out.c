@@ -34,8 +34,8 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
     ssize_t         n;
     ngx_int_t       rc;
     ngx_err_t       err;
-    struct pollfd   pfd;
     ngx_uint_t      is_socket;
+    struct pollfd   pfd;
 
     rc = ngx_mesh_sink_open(out);
 

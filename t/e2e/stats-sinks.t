@@ -241,6 +241,33 @@ def emf_udp():
     tap.same(docs[0]['_aws']['LogGroupName'], 'mine', 'documents over UDP')
 
 
+def emf_stdout():
+    """The standard output is a pipe that is shared with whoever has it."""
+    out, into = os.pipe()
+    saved = os.dup(1)
+    sys.stdout.flush()
+    os.dup2(into, 1)
+    try:
+        n = sidecar('emf stdout interval=100ms;')
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(into)
+    for _ in range(3):
+        n.get('/')
+    lines = []
+    threading.Thread(target=read_lines, args=(os.fdopen(out, 'rb'), lines),
+                     daemon=True).start()
+
+    def told():
+        return mesh_stats.emf_total([mesh_stats.emf(x) for x in list(lines)],
+                                    TARGET)
+
+    wait(lambda: told() >= 3)
+    tap.same(told(), 3, 'documents on the standard output')
+    tap.same(n.bad(), [], 'nothing bad in the log')
+
+
 def wrong():
     for mesh, what in (
             ('statsd 127.0.0.1:99999;', 'invalid port'),
@@ -255,4 +282,4 @@ def wrong():
 
 
 tap.run(statsd, statsd_last, statsd_away, emf_pipe, emf_file, emf_tcp, emf_udp,
-        wrong)
+        emf_stdout, wrong)
