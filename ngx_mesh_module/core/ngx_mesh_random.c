@@ -18,6 +18,8 @@
 
 
 static void ngx_mesh_random_seed(void);
+static u_char *ngx_mesh_random_hex(u_char *p, uint32_t value,
+    ngx_uint_t digits);
 
 
 static uint64_t   ngx_mesh_random_state[4];
@@ -79,37 +81,52 @@ ngx_mesh_random_seed(void)
 u_char *
 ngx_mesh_random_uuid(u_char *p)
 {
-    uint64_t    random;
+    uint64_t  high, low;
+
+    high = ngx_mesh_random();
+    low = ngx_mesh_random();
+
+    /* version 4, variant 10 */
+
+    high = (high & ~((uint64_t) 0xf << 12)) | (uint64_t) 4 << 12;
+    low = (low & ~((uint64_t) 3 << 62)) | (uint64_t) 2 << 62;
+
+    p = ngx_mesh_random_hex(p, (uint32_t) (high >> 32), 8);
+    *p++ = '-';
+    p = ngx_mesh_random_hex(p, (uint32_t) high >> 16, 4);
+    *p++ = '-';
+    p = ngx_mesh_random_hex(p, (uint32_t) high & 0xffff, 4);
+    *p++ = '-';
+    p = ngx_mesh_random_hex(p, (uint32_t) (low >> 48), 4);
+    *p++ = '-';
+    p = ngx_mesh_random_hex(p, (uint32_t) (low >> 16), 8);
+
+    return ngx_mesh_random_hex(p, (uint32_t) low & 0xffff, 4);
+}
+
+
+/*
+ * All digits at once: each gets a byte, and 39 more if it is above 9, which is
+ * what lies between "9" and "a".
+ */
+
+static u_char *
+ngx_mesh_random_hex(u_char *p, uint32_t value, ngx_uint_t digits)
+{
+    uint64_t    x;
     ngx_uint_t  i;
 
-    static const u_char  hex[] = "0123456789abcdef";
+    x = value;
 
-    random = ngx_mesh_random();
+    x = (x | x << 16) & 0x0000ffff0000ffffULL;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffULL;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fULL;
 
-    for (i = 0; i < NGX_MESH_UUID_TEXT_LEN; i++) {
+    x += 0x3030303030303030ULL
+         + (((x + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL) * 39;
 
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            *p++ = '-';
-            continue;
-        }
-
-        if (i == 19) {
-            random = ngx_mesh_random();
-        }
-
-        if (i == 14) {
-            *p++ = '4';
-            continue;
-        }
-
-        if (i == 19) {
-            *p++ = hex[8 | (random & 3)];
-
-        } else {
-            *p++ = hex[random & 0xf];
-        }
-
-        random >>= 4;
+    for (i = digits; i--; /* void */ ) {
+        *p++ = (u_char) (x >> (8 * i));
     }
 
     return p;

@@ -41,6 +41,10 @@ typedef struct {
     ngx_mesh_xray_bytes(out, (u_char *) s, sizeof(s) - 1)
 
 
+#define ngx_mesh_xray_is_plain(c)                                             \
+    ((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
+
+
 static void ngx_mesh_xray_head(ngx_mesh_xray_out_t *out, ngx_str_t *name,
     ngx_mesh_span_t *span);
 static void ngx_mesh_xray_result(ngx_mesh_xray_out_t *out, ngx_uint_t status);
@@ -367,6 +371,19 @@ ngx_mesh_xray_string_part(ngx_mesh_xray_out_t *out, ngx_str_t *value,
     end = s + ngx_min(value->len, max);
 
     while (s < end) {
+
+        /* what is plain goes in one piece */
+
+        for (n = 0; s + n < end && ngx_mesh_xray_is_plain(s[n]); n++) {
+            /* void */
+        }
+
+        if (n) {
+            ngx_mesh_xray_bytes(out, s, n);
+            s += n;
+            continue;
+        }
+
         n = 1;
 
         if (*s == '"' || *s == '\\') {
@@ -381,9 +398,6 @@ ngx_mesh_xray_string_part(ngx_mesh_xray_out_t *out, ngx_str_t *value,
             if (out->last - out->p >= NGX_MESH_XRAY_FIXED) {
                 out->p = ngx_sprintf(out->p, "\\u%04xd", (ngx_int_t) *s);
             }
-
-        } else if (*s < 0x80) {
-            ngx_mesh_xray_bytes(out, s, 1);
 
         } else {
             n = ngx_mesh_xray_utf8(s, value->data + value->len);

@@ -281,3 +281,42 @@ mesh_unit_trace_round(ngx_mesh_unit_t *u)
 }
 
 MESH_UNIT(mesh_unit_trace_round)
+
+
+static void
+mesh_unit_trace_uuid(ngx_mesh_unit_t *u)
+{
+    u_char      buf[NGX_MESH_UUID_TEXT_LEN], seen[256];
+    ngx_uint_t  i, n, bad, digits;
+
+    ngx_memzero(seen, sizeof(seen));
+    bad = 0;
+
+    for (i = 0; i < 10000; i++) {
+        bad += (ngx_mesh_random_uuid(buf) != buf + NGX_MESH_UUID_TEXT_LEN);
+
+        for (n = 0; n < NGX_MESH_UUID_TEXT_LEN; n++) {
+
+            if (n == 8 || n == 13 || n == 18 || n == 23) {
+                bad += (buf[n] != '-');
+
+            } else {
+                seen[buf[n]] = 1;
+            }
+        }
+
+        bad += (buf[14] != '4') + (ngx_strchr("89ab", buf[19]) == NULL);
+    }
+
+    digits = 0;
+
+    for (i = 0; i < sizeof(seen); i++) {
+        digits += seen[i];
+        bad += seen[i] && ngx_strchr("0123456789abcdef", i) == NULL;
+    }
+
+    MESH_IS_INT(bad, 0, "random UUIDs are of version 4");
+    MESH_IS_INT(digits, 16, "all digits are there");
+}
+
+MESH_UNIT(mesh_unit_trace_uuid)
