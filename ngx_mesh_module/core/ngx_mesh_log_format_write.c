@@ -29,6 +29,7 @@ static u_char *ngx_mesh_log_write_text(ngx_str_t *string, u_char *p,
     u_char *last);
 static u_char *ngx_mesh_log_write_json(ngx_str_t *string, u_char *p,
     u_char *last);
+static size_t ngx_mesh_log_plain(u_char *s, u_char *end);
 static size_t ngx_mesh_log_utf8(u_char *s, u_char *end);
 static u_char *ngx_mesh_log_write_number(u_char *p, int64_t n);
 
@@ -166,6 +167,7 @@ static u_char *
 ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
 {
     u_char  *s, *end, c;
+    size_t   n;
 
     static u_char  hex[] = "0123456789ABCDEF";
 
@@ -175,6 +177,11 @@ ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
     if (last - p < end - s) {
         return NULL;
     }
+
+    n = ngx_mesh_log_plain(s, end);
+
+    p = ngx_cpymem(p, s, n);
+    s += n;
 
     while (s < end) {
 
@@ -204,6 +211,45 @@ ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
 }
 
 
+/*
+ * How many bytes at the begin need no escape in either style, as a multiple of
+ * the 8 that are looked at together; bytes are told apart as in strlen()s.
+ */
+
+static size_t
+ngx_mesh_log_plain(u_char *s, u_char *end)
+{
+    u_char    *p;
+    uint64_t   x, quote, slash, del;
+
+    static const uint64_t  ones = 0x0101010101010101ull;
+    static const uint64_t  high = 0x8080808080808080ull;
+
+    for (p = s; end - p >= 8; p += 8) {
+
+        ngx_memcpy(&x, p, 8);
+
+        quote = x ^ ones * '"';
+        slash = x ^ ones * '\\';
+        del = x ^ ones * 0x7f;
+
+        /* above 0x7f, or less than 0x20, or one of the three */
+
+        if ((x
+             | (x - ones * 0x20)
+             | (quote - ones)
+             | (slash - ones)
+             | (del - ones))
+            & high)
+        {
+            break;
+        }
+    }
+
+    return p - s;
+}
+
+
 /* within the quotes */
 
 static u_char *
@@ -214,6 +260,15 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
 
     s = string->data;
     end = s + string->len;
+
+    len = ngx_mesh_log_plain(s, end);
+
+    if ((size_t) (last - p) < len) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(p, s, len);
+    s += len;
 
     while (s < end) {
 

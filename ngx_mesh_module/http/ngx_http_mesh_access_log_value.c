@@ -17,7 +17,7 @@
 
 
 static ngx_table_elt_t *ngx_http_mesh_access_log_find(ngx_list_t *list,
-    ngx_str_t *name);
+    ngx_str_t *name, ngx_uint_t lowcase);
 static void ngx_http_mesh_access_log_sent(ngx_http_request_t *r,
     ngx_str_t *name, ngx_mesh_log_value_t *value);
 static ngx_msec_int_t ngx_http_mesh_access_log_service_time(
@@ -64,7 +64,8 @@ ngx_http_mesh_access_log_header(ngx_http_request_t *r, ngx_mesh_log_op_e op,
            : (op == NGX_MESH_LOG_TRAILER) ? &r->headers_out.trailers
            : &r->headers_in.headers;
 
-    h = ngx_http_mesh_access_log_find(list, name);
+    h = ngx_http_mesh_access_log_find(list, name,
+                                      list == &r->headers_in.headers);
 
     if (h == NULL) {
         if (op == NGX_MESH_LOG_RESP) {
@@ -87,11 +88,19 @@ ngx_http_mesh_access_log_header(ngx_http_request_t *r, ngx_mesh_log_op_e op,
 
 
 static ngx_table_elt_t *
-ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name)
+ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name,
+    ngx_uint_t lowcase)
 {
+    u_char            last;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    if (name->len == 0) {
+        return NULL;
+    }
+
+    last = name->data[name->len - 1] | 0x20;
 
     part = &list->part;
     h = part->elts;
@@ -108,11 +117,18 @@ ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name)
             i = 0;
         }
 
+        if (h[i].key.len != name->len
+            || (h[i].hash == 0 && !lowcase)
+            || (h[i].key.data[name->len - 1] | 0x20) != last)
+        {
+            continue;
+        }
+
         /* "lowcase_key" of responses is not always there */
 
-        if (h[i].key.len == name->len
-            && h[i].hash
-            && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+        if (lowcase
+            ? ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0
+            : ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
         {
             return &h[i];
         }
@@ -553,10 +569,10 @@ ngx_http_mesh_access_log_grpc(ngx_http_mesh_access_log_line_t *line,
 
     r = line->request;
 
-    h = ngx_http_mesh_access_log_find(&r->headers_out.trailers, &name);
+    h = ngx_http_mesh_access_log_find(&r->headers_out.trailers, &name, 0);
 
     if (h == NULL) {
-        h = ngx_http_mesh_access_log_find(&r->headers_out.headers, &name);
+        h = ngx_http_mesh_access_log_find(&r->headers_out.headers, &name, 0);
     }
 
     if (h == NULL) {

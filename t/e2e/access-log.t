@@ -218,7 +218,8 @@ def unused_files():
         os.path.realpath('/proc/%d/fd/%s' % (n.worker_pids()[0], fd))
         for fd in os.listdir('/proc/%d/fd' % n.worker_pids()[0]))
         if x.startswith(place)]
-    tap.same(opened(), [place + '/first.log'], 'files: the first')
+    tap.ok(wait(lambda: opened() == [place + '/first.log']),
+           'files: the first is open')
     n.put(spec(app, 2, place + '/second.log', json=JSON))
     n.at('2')
     n.get()
