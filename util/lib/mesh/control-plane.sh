@@ -133,7 +133,7 @@ take_role() {
     take_seconds grace 10 1 MESH_GRACE
     grace=$seconds
     set_value shutdown_timeout "$grace"
-    take_logs control
+    take_logs control /dev/stdout
     take_user
     take_run_dir $name
     take_directory data /var/lib/nginx/mesh-$name "" MESH_DATA

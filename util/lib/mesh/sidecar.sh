@@ -42,9 +42,9 @@
 #                             [MESH_GRACE]
 #   --log-level LEVEL         trace, debug, info, notice (default), warn, error,
 #                             critical, off [MESH_LOG_LEVEL, ENVOY_LOG_LEVEL]
-#   --access-log FILE         default /dev/stdout if it can be opened (a socket,
-#                             as of systemd's journal, cannot), "off" for none
-#                             [MESH_ACCESS_LOG]
+#   --access-log FILE         nginx's own, in the format "mesh" of mesh_params,
+#                             default off [MESH_ACCESS_LOG]; the one that the
+#                             node's spec asks for is written without an option
 #
 # A control plane that wants signed requests gets them if there are credentials
 # where AWS's SDKs look for them: AWS_ACCESS_KEY_ID and so on, the credentials
@@ -59,6 +59,10 @@ files=(mesh_params)
 valued=" resource control-plane control-plane-ca region interval egress ingress
     egress-http2 ingress-http2 admin app-address lb-policy state run-dir workers
     connections drain grace log-level access-log user supervise "
+
+# shellcheck source=/dev/null
+. "$home/util/lib/mesh/observe.sh"
+valued="$valued$observe_valued"
 
 take_resource() {
     local value name=${from[resource]:-}
@@ -209,7 +213,8 @@ take_role() {
     take_lb_policy
     take_process 4096 ENVOY_CONCURRENCY
     take_stop
-    take_logs mesh ENVOY_LOG_LEVEL
+    take_logs mesh off ENVOY_LOG_LEVEL
+    take_observe
     take_user
     take_run_dir "${values[mesh]}-${values[node]}"
     take_directory state "/var/lib/nginx/mesh/${values[mesh]}-${values[node]}" \
