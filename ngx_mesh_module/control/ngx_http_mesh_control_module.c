@@ -184,7 +184,7 @@ static ngx_uint_t  ngx_http_mesh_control_single;
 
 static ngx_http_variable_t  ngx_http_mesh_control_vars[] = {
 
-    { ngx_string("mesh_request_id"), NULL,
+    { ngx_string("mesh_api_request_id"), NULL,
       ngx_http_mesh_control_request_id, 0, 0, 0 },
 
       ngx_http_null_variable

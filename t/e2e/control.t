@@ -550,7 +550,7 @@ def http2():
 def answers():
     """What all answers have; the id of a request leads to the log."""
     cp = ControlPlane(workers=1, more_http='''
-        log_format id "$request_method $status id=$mesh_request_id";''',
+        log_format id "$request_method $status id=$mesh_api_request_id";''',
                       server='access_log logs/access.log id;').start()
     made = cp.create('meshes', meshName='m')
     none = cp.get(uri('meshes', 'none'))
