@@ -144,6 +144,7 @@ server {
                  (get.status, b'', get.header('Content-Type')),
                  'HEAD ' + path)
         tap.ok(get.header('Content-Type') in ('text/plain',
+                                              'text/plain; version=0.0.4',
                                               'application/json'),
                'type of ' + path)
         tap.same(n.page(path + '?a=b').status, get.status,
