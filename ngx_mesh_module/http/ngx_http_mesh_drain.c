@@ -8,14 +8,14 @@
  *
  * POST /drain_listeners sets a mark in shared memory and wakes the workers.
  * From then on an answer over HTTP/1 closes its connection, and a little later
- * connections of HTTP/2 get a GOAWAY, and those that are idle are closed, all as
+ * connections of HTTP/2 get a GOAWAY, and those that are idle are closed, as
  * nginx does in a worker that shuts down; but the listening sockets stay open,
  * and whoever comes is served.  A worker that does shut down says "Connection:
  * close" here too: nginx itself would announce keep-alive and close.
  *
  * Later, because a request may be on its way on a connection that seems idle,
- * and its client would not know whether it was taken.  Clients with something to
- * say have been told to go by then.
+ * and its client would not know whether it was taken.  Clients that have more
+ * to say have been told to go by then.
  *
  * Only connections of listening sockets with mesh_pass are meant, so that those
  * who watch the admin pages are not sent away.
