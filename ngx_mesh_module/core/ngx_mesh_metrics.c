@@ -73,17 +73,15 @@ const double  ngx_mesh_metrics_bounds[NGX_MESH_METRICS_BOUNDS] = {
 };
 
 
-/* the same for whole milliseconds */
-
-static const uint32_t  ngx_mesh_metrics_limits[NGX_MESH_METRICS_BOUNDS] = {
+const uint32_t  ngx_mesh_metrics_limits[NGX_MESH_METRICS_BOUNDS] = {
     0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
     60000, 300000, 600000, 1800000, 3600000
 };
 
 
 /* the largest kind of row, and its references */
-static uint64_t  ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS
-                                         + NGX_MESH_CLUSTER_VALUES];
+ngx_mesh_metrics_row_t  ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS
+                                              + NGX_MESH_METRICS_MAX_VALUES];
 
 ngx_mesh_metrics_row_t  *ngx_mesh_metrics_server =
                              &ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS];
@@ -543,28 +541,4 @@ ngx_mesh_metrics_overflow(ngx_mesh_metrics_kind_e kind)
     }
 
     return n;
-}
-
-
-void
-ngx_mesh_metrics_observe(ngx_mesh_metrics_row_t *row, ngx_uint_t value,
-    ngx_msec_t ms)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_MESH_METRICS_BOUNDS; i++) {
-        if (ms <= ngx_mesh_metrics_limits[i]) {
-            break;
-        }
-    }
-
-    row[value + i]++;
-    row[value + NGX_MESH_METRICS_BUCKETS] += ms;
-}
-
-
-ngx_mesh_metrics_row_t *
-ngx_mesh_metrics_nobody(void)
-{
-    return &ngx_mesh_metrics_unread[NGX_MESH_METRICS_REFS];
 }

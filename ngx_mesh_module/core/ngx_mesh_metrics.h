@@ -37,7 +37,10 @@
 #define NGX_MESH_METRICS_BOUNDS   19
 #define NGX_MESH_METRICS_BUCKETS  (NGX_MESH_METRICS_BOUNDS + 1)
 
-extern const double  ngx_mesh_metrics_bounds[NGX_MESH_METRICS_BOUNDS];
+extern const double    ngx_mesh_metrics_bounds[NGX_MESH_METRICS_BOUNDS];
+
+/* the same for whole milliseconds */
+extern const uint32_t  ngx_mesh_metrics_limits[NGX_MESH_METRICS_BOUNDS];
 
 /* a histogram takes that many values: buckets, not cumulated, and their sum */
 #define NGX_MESH_METRICS_HISTOGRAM  (NGX_MESH_METRICS_BUCKETS + 1)
@@ -172,9 +175,28 @@ typedef uint64_t  ngx_mesh_metrics_row_t;
 
 #define ngx_mesh_metrics_add(row, value, n)   (row)[value] += (n)
 
-/* "ms" into the histogram that begins at "value" */
-void ngx_mesh_metrics_observe(ngx_mesh_metrics_row_t *row, ngx_uint_t value,
-    ngx_msec_t ms);
+/* the bucket of "ms" */
+
+static ngx_inline ngx_uint_t
+ngx_mesh_metrics_bucket(ngx_msec_t ms)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MESH_METRICS_BOUNDS; i++) {
+        if (ms <= ngx_mesh_metrics_limits[i]) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/* "ms", which is in "bucket", into the histogram that begins at "value" */
+
+#define ngx_mesh_metrics_observe(row, value, bucket, ms)                      \
+    (row)[(value) + (bucket)]++;                                              \
+    (row)[(value) + NGX_MESH_METRICS_BUCKETS] += (ms)
 
 
 typedef struct ngx_mesh_metrics_s  ngx_mesh_metrics_t;
@@ -208,7 +230,9 @@ void ngx_mesh_metrics_release(ngx_mesh_metrics_row_t *row);
 extern ngx_mesh_metrics_row_t  *ngx_mesh_metrics_server;
 
 /* memory that nobody reads: in the place of a row that is not there (yet) */
-ngx_mesh_metrics_row_t *ngx_mesh_metrics_nobody(void);
+extern ngx_mesh_metrics_row_t  ngx_mesh_metrics_unread[];
+
+#define ngx_mesh_metrics_nobody()  (&ngx_mesh_metrics_unread[1])
 
 
 /*

@@ -25,25 +25,19 @@ typedef struct {
 } ngx_http_mesh_connection_t;
 
 
-static ngx_connection_t *ngx_http_mesh_connection_real(ngx_http_request_t *r);
 static void ngx_http_mesh_connection_count(ngx_connection_t *c,
     ngx_http_mesh_main_conf_t *mmcf);
 static ngx_mesh_metrics_row_t *ngx_http_mesh_connection_row(
     ngx_listening_t *ls, ngx_http_mesh_main_conf_t *mmcf);
-static void ngx_http_mesh_connection_cleanup(void *data);
 static void ngx_http_mesh_metrics_rows(ngx_cycle_t *cycle);
 static ngx_mesh_metrics_row_t *ngx_http_mesh_metrics_listener(
     ngx_mesh_metrics_t *m, ngx_str_t *addr);
 
 
 void
-ngx_http_mesh_connection(ngx_http_request_t *r,
-    ngx_http_mesh_main_conf_t *mmcf)
+ngx_http_mesh_connection(ngx_connection_t *c, ngx_http_mesh_main_conf_t *mmcf)
 {
-    ngx_connection_t    *c;
     ngx_pool_cleanup_t  *cln;
-
-    c = ngx_http_mesh_connection_real(r);
 
     for (cln = c->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler == ngx_http_mesh_connection_cleanup) {
@@ -52,31 +46,6 @@ ngx_http_mesh_connection(ngx_http_request_t *r,
     }
 
     ngx_http_mesh_connection_count(c, mmcf);
-}
-
-
-/* streams have connections of their own */
-
-static ngx_connection_t *
-ngx_http_mesh_connection_real(ngx_http_request_t *r)
-{
-#if (NGX_HTTP_V2)
-
-    if (r->stream) {
-        return r->stream->connection->connection;
-    }
-
-#endif
-
-#if (NGX_HTTP_V3)
-
-    if (r->connection->quic) {
-        return r->connection->quic->parent;
-    }
-
-#endif
-
-    return r->connection;
 }
 
 
@@ -144,14 +113,19 @@ ngx_http_mesh_connection_row(ngx_listening_t *ls,
 }
 
 
-static void
+void
 ngx_http_mesh_connection_cleanup(void *data)
 {
     ngx_http_mesh_connection_t *mc = data;
 
+    ngx_uint_t  ms, bucket;
+
+    ms = ngx_current_msec - mc->start;
+    bucket = ngx_mesh_metrics_bucket(ms);
+
     ngx_mesh_metrics_add(mc->metrics, NGX_MESH_LISTENER_CX_ACTIVE, -1);
-    ngx_mesh_metrics_observe(mc->metrics, NGX_MESH_LISTENER_CX_LENGTH,
-                             ngx_current_msec - mc->start);
+    ngx_mesh_metrics_observe(mc->metrics, NGX_MESH_LISTENER_CX_LENGTH, bucket,
+                             ms);
 }
 
 
@@ -181,7 +155,6 @@ ngx_http_mesh_metrics_init_process(ngx_cycle_t *cycle)
 
     return NGX_OK;
 }
-
 
 
 static void

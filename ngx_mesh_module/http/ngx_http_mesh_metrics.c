@@ -34,19 +34,64 @@ static void ngx_http_mesh_metrics_passed(ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_metrics_finalize(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_mesh_metrics_broken(ngx_http_mesh_ctx_t *ctx);
-static void ngx_http_mesh_metrics_charge(ngx_http_mesh_ctx_t *ctx,
-    ngx_uint_t status);
 static void ngx_http_mesh_metrics_finish_cluster(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o);
+static void ngx_http_mesh_metrics_retries(ngx_http_mesh_ctx_t *ctx);
 static void ngx_http_mesh_metrics_uncharged(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o);
 static void ngx_http_mesh_metrics_finish_http(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o);
 
 
+static ngx_inline void
+ngx_http_mesh_metrics_charge(ngx_http_mesh_ctx_t *ctx, ngx_uint_t status)
+{
+    ngx_uint_t  n;
+
+    n = status / 100 - 1;
+
+    if (ctx->metrics.charged || n > 4) {
+        return;
+    }
+
+    ctx->metrics.charged = 1;
+
+    ngx_mesh_metrics_add(ctx->cluster->metrics,
+                         NGX_MESH_CLUSTER_RQ_1XX + n, 1);
+    ngx_mesh_metrics_add(ctx->metrics.target, NGX_MESH_TARGET_RQ_1XX + n, 1);
+}
+
+
+/* streams have connections of their own */
+
+static ngx_inline ngx_connection_t *
+ngx_http_mesh_metrics_connection(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_V2)
+
+    if (r->stream) {
+        return r->stream->connection->connection;
+    }
+
+#endif
+
+#if (NGX_HTTP_V3)
+
+    if (r->connection->quic) {
+        return r->connection->quic->parent;
+    }
+
+#endif
+
+    return r->connection;
+}
+
+
 void
 ngx_http_mesh_metrics_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
+    ngx_connection_t          *c;
+    ngx_pool_cleanup_t        *cln;
     ngx_mesh_metrics_row_t    *row;
     ngx_http_mesh_loc_conf_t  *mlcf;
 
@@ -65,10 +110,22 @@ ngx_http_mesh_metrics_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     ngx_mesh_metrics_add(row, NGX_MESH_HTTP_RQ_TOTAL, 1);
     ngx_mesh_metrics_add(row, NGX_MESH_HTTP_RQ_ACTIVE, 1);
-    ngx_mesh_metrics_add(row, NGX_MESH_HTTP_RQ_GRPC, ctx->grpc);
 
-    if (r == r->main) {
-        ngx_http_mesh_connection(r, mlcf->main);
+    if (ctx->grpc) {
+        ngx_mesh_metrics_add(row, NGX_MESH_HTTP_RQ_GRPC, 1);
+    }
+
+    if (r != r->main) {
+        return;
+    }
+
+    /* mostly it is the only cleanup there */
+
+    c = ngx_http_mesh_metrics_connection(r);
+    cln = c->pool->cleanup;
+
+    if (cln == NULL || cln->handler != ngx_http_mesh_connection_cleanup) {
+        ngx_http_mesh_connection(c, mlcf->main);
     }
 }
 
@@ -271,6 +328,7 @@ static void
 ngx_http_mesh_metrics_passed(ngx_http_mesh_ctx_t *ctx)
 {
     ngx_msec_t               ms;
+    ngx_uint_t               bucket;
     ngx_http_request_t      *r;
     ngx_mesh_metrics_row_t  *row;
 
@@ -303,8 +361,11 @@ ngx_http_mesh_metrics_passed(ngx_http_mesh_ctx_t *ctx)
     ms = ngx_current_msec
          - ctx->attempt.limits.start[NGX_MESH_LIMIT_REQUEST];
 
-    ngx_mesh_metrics_observe(row, NGX_MESH_CLUSTER_RQ_TIME, ms);
-    ngx_mesh_metrics_observe(ctx->metrics.target, NGX_MESH_TARGET_RQ_TIME, ms);
+    bucket = ngx_mesh_metrics_bucket(ms);
+
+    ngx_mesh_metrics_observe(row, NGX_MESH_CLUSTER_RQ_TIME, bucket, ms);
+    ngx_mesh_metrics_observe(ctx->metrics.target, NGX_MESH_TARGET_RQ_TIME,
+                             bucket, ms);
 }
 
 
@@ -329,25 +390,6 @@ ngx_http_mesh_metrics_broken(ngx_http_mesh_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_mesh_metrics_charge(ngx_http_mesh_ctx_t *ctx, ngx_uint_t status)
-{
-    ngx_uint_t  n;
-
-    n = status / 100 - 1;
-
-    if (ctx->metrics.charged || n > 4) {
-        return;
-    }
-
-    ctx->metrics.charged = 1;
-
-    ngx_mesh_metrics_add(ctx->cluster->metrics,
-                         NGX_MESH_CLUSTER_RQ_1XX + n, 1);
-    ngx_mesh_metrics_add(ctx->metrics.target, NGX_MESH_TARGET_RQ_1XX + n, 1);
-}
-
-
 void
 ngx_http_mesh_metrics_finish(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o)
@@ -369,15 +411,28 @@ static void
 ngx_http_mesh_metrics_finish_cluster(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o)
 {
+    ngx_http_mesh_try_t  *t;
+
+    t = &ctx->attempt;
+
+    if (!ctx->metrics.charged) {
+        ngx_http_mesh_metrics_uncharged(ctx, o);
+    }
+
+    if (t->over || t->overflow || t->exhausted || t->retries) {
+        ngx_http_mesh_metrics_retries(ctx);
+    }
+}
+
+
+static void
+ngx_http_mesh_metrics_retries(ngx_http_mesh_ctx_t *ctx)
+{
     ngx_http_mesh_try_t     *t;
     ngx_mesh_metrics_row_t  *row;
 
     t = &ctx->attempt;
     row = ctx->cluster->metrics;
-
-    if (!ctx->metrics.charged) {
-        ngx_http_mesh_metrics_uncharged(ctx, o);
-    }
 
     /* the limit of the whole request, or that without bytes */
 
@@ -445,7 +500,7 @@ ngx_http_mesh_metrics_finish_http(ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o)
 {
     off_t                    received;
-    ngx_uint_t               n;
+    ngx_uint_t               n, bucket;
     ngx_http_request_t      *r;
     ngx_mesh_metrics_row_t  *row;
 
@@ -464,7 +519,9 @@ ngx_http_mesh_metrics_finish_http(ngx_http_mesh_ctx_t *ctx,
         ngx_mesh_metrics_add(row, NGX_MESH_HTTP_NO_ROUTE, 1);
     }
 
-    ngx_mesh_metrics_observe(row, NGX_MESH_HTTP_RQ_TIME, o->duration);
+    bucket = ngx_mesh_metrics_bucket(o->duration);
+
+    ngx_mesh_metrics_observe(row, NGX_MESH_HTTP_RQ_TIME, bucket, o->duration);
 
     if (r != r->main) {
         return;

@@ -68,8 +68,11 @@ void ngx_http_mesh_metrics_finish(ngx_http_mesh_ctx_t *ctx,
 
 /* --- ngx_http_mesh_connection.c --- */
 
-/* counts the connection of a request, if it is the first one on it */
-void ngx_http_mesh_connection(ngx_http_request_t *r,
+/* a cleanup of the pool of connections that were counted */
+void ngx_http_mesh_connection_cleanup(void *data);
+
+/* counts a connection, if that cleanup is not there */
+void ngx_http_mesh_connection(ngx_connection_t *c,
     struct ngx_http_mesh_main_conf_s *mmcf);
 
 /* rows of directions and listeners; in each process, and in each cycle */

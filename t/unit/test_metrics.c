@@ -158,6 +158,17 @@ mesh_unit_metrics_sum(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
 
 
 static void
+mesh_unit_metrics_observe(ngx_mesh_metrics_row_t *row, ngx_msec_t ms)
+{
+    ngx_uint_t  bucket;
+
+    bucket = ngx_mesh_metrics_bucket(ms);
+
+    ngx_mesh_metrics_observe(row, NGX_MESH_TARGET_RQ_TIME, bucket, ms);
+}
+
+
+static void
 mesh_unit_metrics_rows(ngx_mesh_unit_t *u)
 {
     uint64_t                  values[NGX_MESH_METRICS_MAX_VALUES];
@@ -194,11 +205,11 @@ mesh_unit_metrics_rows(ngx_mesh_unit_t *u)
     MESH_OK(two != one, "labels are not put together");
 
     ngx_mesh_metrics_add(one, NGX_MESH_TARGET_RQ_TOTAL, 3);
-    ngx_mesh_metrics_observe(one, NGX_MESH_TARGET_RQ_TIME, 0);
-    ngx_mesh_metrics_observe(one, NGX_MESH_TARGET_RQ_TIME, 1);
-    ngx_mesh_metrics_observe(one, NGX_MESH_TARGET_RQ_TIME, 5);
-    ngx_mesh_metrics_observe(one, NGX_MESH_TARGET_RQ_TIME, 3600000);
-    ngx_mesh_metrics_observe(one, NGX_MESH_TARGET_RQ_TIME, 3600001);
+    mesh_unit_metrics_observe(one, 0);
+    mesh_unit_metrics_observe(one, 1);
+    mesh_unit_metrics_observe(one, 5);
+    mesh_unit_metrics_observe(one, 3600000);
+    mesh_unit_metrics_observe(one, 3600001);
 
     index = 0;
     row.values = values;
@@ -257,7 +268,7 @@ mesh_unit_metrics_off(ngx_mesh_unit_t *u)
 
     MESH_OK(r == ngx_mesh_metrics_nobody(), "whose rows nobody reads");
 
-    ngx_mesh_metrics_observe(r, NGX_MESH_HTTP_RQ_TIME, 1);
+    ngx_mesh_metrics_add(r, NGX_MESH_HTTP_RQ_TOTAL, 1);
     ngx_mesh_metrics_release(r);
 
     index = 0;
