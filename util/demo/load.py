@@ -8,10 +8,13 @@ CLOCK_MONOTONIC in seconds:
 
     START END VERSION           answered, by this version of the inventory
     START END ! WHAT            not answered as it should have been
+
+SIGTERM ends it when what is under way was answered.
 """
 
 import asyncio
 import json
+import signal
 import sys
 import time
 
@@ -41,10 +44,10 @@ async def exchange(reader, writer):
     return json.loads(body)[-1], keep
 
 
-async def client(address, period, delay):
+async def client(address, period, delay, stop):
     writer = None
     due = time.monotonic() + delay
-    while True:
+    while not stop.is_set():
         # a client that fell behind sends at once, but does not catch up
         due = max(due + period, time.monotonic())
         await asyncio.sleep(due - time.monotonic())
@@ -62,8 +65,8 @@ async def client(address, period, delay):
             writer = None
 
 
-async def flush():
-    while True:
+async def flush(stop):
+    while not stop.is_set():
         await asyncio.sleep(0.02)
         sys.stdout.flush()
 
@@ -72,9 +75,11 @@ async def main():
     host, *numbers = sys.argv[1:]
     port, clients, rate = (int(n) for n in numbers)
     period = clients / rate
-    await asyncio.gather(flush(), *(client((host, port), period,
-                                           period * i / clients)
-                                    for i in range(clients)))
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await asyncio.gather(flush(stop), *(client((host, port), period,
+                                               period * i / clients, stop)
+                                        for i in range(clients)))
 
 
 asyncio.run(main())

@@ -22,6 +22,7 @@ import sys
 import time
 
 from appmesh import Api, has_aws
+from traces import Collector
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -30,6 +31,9 @@ NODES = ("ui", "order", "inventory-v1", "inventory-v2")
 VERSIONS = NODES[2:]
 PORTS = ("app", "egress", "admin")
 ADDRESSES = {node: f"127.0.1.{n}" for n, node in enumerate(NODES, 1)}
+
+# a request leaves a segment at each sidecar it passes, in each direction
+SEGMENTS = 5
 
 # what the weights are changed of
 ROUTE = {"meshName": "ordering", "virtualRouterName": "inventory",
@@ -82,6 +86,7 @@ class Ordering:
         self.log = directory / "order-access.log"
         self.api_log = directory / "control-plane-access.log"
         self.processes = {}
+        self.traces = Collector()
         self.api = Api(f"http://127.0.0.1:{self.port}", has_aws())
         with open(ROOT / "conf/examples/ordering.json") as f:
             self.example = json.load(f)
@@ -182,6 +187,7 @@ class Ordering:
             "--run-dir", str(self.directory / f"{node}-sidecar"),
             "--state", str(self.directory / f"{node}-state"),
             "--workers", str(self.workers),
+            "--xray", self.traces.address,
             "--access-log", str(self.log) if node == "order" else "off"])
 
     def start_load(self, clients, rate):
@@ -189,6 +195,10 @@ class Ordering:
             sys.executable, str(HERE / "load.py"), ADDRESSES["ui"],
             str(self.ports["ui"]["app"]), str(clients), str(rate)],
             stdout=subprocess.PIPE, text=True).stdout
+
+    def end_load(self):
+        """Asks the clients to end; none of their requests is cut off."""
+        self.processes.pop("load").send_signal(signal.SIGTERM)
 
     def start_all(self):
         for node in NODES:
@@ -287,6 +297,23 @@ class Ordering:
         except (OSError, KeyError):
             pass
         return total
+
+    def metrics(self, node):
+        """{(name, labels as text): value} of /stats/prometheus."""
+        found = {}
+        text = self.admin(node, "/stats/prometheus")[1] or b""
+        for line in text.decode().splitlines():
+            if not line.startswith("#"):
+                series, _, value = line.rpartition(" ")
+                found[series] = float(value)
+        return found
+
+    def requests_to(self, node, metrics):
+        """Requests that a sidecar has sent to a node, answered with 2xx."""
+        return sum(value for series, value in metrics.items()
+                   if series.startswith("nginx_mesh_target_requests_total{")
+                   and f'virtual_node="{node}"' in series
+                   and 'code_class="2' in series)
 
     def all_wait(self):
         """Whether each sidecar waits at the control plane for changes."""

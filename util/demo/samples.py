@@ -50,7 +50,13 @@ class Samples:
         self.all = Count(0)
         self.counts = []
         self.errors = []
-        threading.Thread(target=self.read, args=(stream,), daemon=True).start()
+        self.thread = threading.Thread(target=self.read, args=(stream,),
+                                       daemon=True)
+        self.thread.start()
+
+    def wait(self):
+        """Until the clients have told all: they were asked to end."""
+        self.thread.join(30)
 
     def read(self, stream):
         for line in stream:

@@ -33,13 +33,17 @@ class Service(http.server.BaseHTTPRequestHandler):
         super().finish()
 
     def ask_next(self):
-        """Asks the next service; never twice, so that no failure is hidden."""
+        """Asks the next service; never twice, so that no failure is hidden.
+        The header of the trace goes on, which is all that traces ask for."""
         port, host, path = self.egress
         if self.next is None:
             self.next = http.client.HTTPConnection("127.0.0.1", port,
                                                    timeout=10)
         try:
-            self.next.request("GET", path, headers={"Host": host})
+            headers = {"Host": host}
+            if "X-Amzn-Trace-Id" in self.headers:
+                headers["X-Amzn-Trace-Id"] = self.headers["X-Amzn-Trace-Id"]
+            self.next.request("GET", path, headers=headers)
             response = self.next.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
