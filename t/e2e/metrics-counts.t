@@ -466,6 +466,34 @@ def killed():
            load.failures)
 
 
+def checks():
+    """As many health checks as the endpoint has seen, passed and failed."""
+    healthy = [True]
+    back = Backend('a', lambda r: reply('ok') if healthy[0]
+                   else reply('no', '500 Bad'))
+    doc = document(1, {'a': [back.port]})
+    doc['virtualNodes'][0]['spec']['listeners'][0]['healthCheck'] = {
+        'protocol': 'http', 'path': '/ping', 'healthyThreshold': 2,
+        'unhealthyThreshold': 2, 'intervalMillis': 5000,
+        'timeoutMillis': 2000}
+    n = Sidecar(doc, workers=2).start()
+
+    def seen():
+        values = numbers(n)
+        return [values.get('cluster.cds_egress_m_a_http_8080.health_check.'
+                           + k, 0) for k in ('attempt', 'success', 'failure')]
+
+    tap.ok(wait(lambda: seen()[0] > 0, 15), 'checks are counted', seen())
+    attempt, success, failure = seen()
+    tap.same((attempt, success, failure),
+             (len(back.requests), len(back.requests), 0),
+             'as many as the endpoint has seen')
+    healthy[0] = False
+    tap.ok(wait(lambda: seen()[2] > 0, 20), 'one that failed too', seen())
+    attempt, success, failure = seen()
+    tap.same(attempt, success + failure, 'attempts are one or the other')
+
+
 def unlisted():
     """Without a zone, and with one that is too small, traffic is the same."""
     back = Backend('a')
@@ -531,4 +559,4 @@ def single():
 
 
 tap.run(totals, ends, tries, within, upgraded, pending, reloads, killed,
-        unlisted, single)
+        checks, unlisted, single)
