@@ -47,6 +47,7 @@ typedef struct {
 ngx_mesh_endpoint_t *ngx_mesh_balance(ngx_mesh_cluster_t *cluster,
     ngx_mesh_balance_t *b);
 
+
 /*
  * What ngx_mesh_balance() would choose, in the case of nearly all requests:
  * round robin over endpoints that are all available, of which none was tried.
@@ -77,6 +78,7 @@ ngx_mesh_balance_next(ngx_mesh_cluster_t *cluster)
 
     return &cluster->endpoints[i];
 }
+
 
 /* 1 if b->random is needed */
 #define ngx_mesh_balance_random(cluster)                                      \
