@@ -4,7 +4,8 @@
 
 while read -r name; do
     unset "$name"
-done < <(env | sed -n 's/^\(\(MESH\|ENVOY\|APPMESH\|LISTENER\|ENABLE\|XRAY\|OTEL\|STATSD\)_[A-Z_]*\)=.*/\1/p' \
+done < <(env | cut -d= -f1 \
+             | grep -E '^(MESH|ENVOY|APPMESH|LISTENER|ENABLE|XRAY|OTEL|STATSD)_' \
              | grep -vE '^MESH_(MODULE|BUILD_DIR|NGINX)$')
 
 # what util/test built and runs, rather than what the launcher would find
