@@ -29,7 +29,6 @@
 #define NGX_MESH_AGENT_UNITS       16       /* of a document, in a step */
 #define NGX_MESH_AGENT_SLICE_NS    150000   /* of steps, between other events */
 #define NGX_MESH_AGENT_SETTLE      100      /* ms, at least */
-#define NGX_MESH_AGENT_RETRY       60000    /* ms, writing the state file */
 
 /* ms between looks at the lease: the holder's, worker 0's, the others' */
 #define NGX_MESH_AGENT_BEAT        1000
@@ -38,7 +37,6 @@
 
 
 static void ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_lease_handler(ngx_event_t *ev);
 static void ngx_mesh_agent_take(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_yield(ngx_mesh_agent_t *ag);
@@ -52,20 +50,15 @@ static void ngx_mesh_agent_done(ngx_mesh_agent_t *ag);
 #if (NGX_THREADS)
 static void ngx_mesh_agent_done_handler(ngx_event_t *ev);
 #endif
-static ngx_int_t ngx_mesh_agent_load(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_follow(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
     ngx_uint_t only_first);
-static void ngx_mesh_agent_accept(ngx_mesh_agent_t *ag,
-    ngx_mesh_source_e source, ngx_uint_t only_first);
 static void ngx_mesh_agent_accepted(ngx_mesh_agent_t *ag,
     ngx_mesh_source_e source, ngx_atomic_uint_t seq);
 static void ngx_mesh_agent_does_not_fit(ngx_mesh_agent_t *ag,
     ngx_mesh_source_e source);
 static void ngx_mesh_agent_applied(ngx_mesh_agent_t *ag,
     ngx_mesh_model_t *model, ngx_mesh_source_e source);
-static ngx_int_t ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_saved(ngx_mesh_agent_t *ag);
 
 
 /* worker runtime; "mcf" is NULL where there is nothing to do */
@@ -119,44 +112,6 @@ ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag)
     if (ngx_mesh_shm_seq(ag->mcf->shm) == 0 && ag->acf->state.len) {
         ngx_mesh_agent_load_state(ag);
     }
-}
-
-
-static void
-ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag)
-{
-    u_char      error[NGX_MESH_STATE_ERROR_LEN];
-    ngx_int_t   rc;
-    ngx_str_t   reason;
-
-    rc = ngx_mesh_state_read(ag->acf->state.data, ag->mcf->max_document,
-                             &ag->text, &ag->state.origin, error,
-                             ag->cycle->log);
-    if (rc == NGX_DECLINED) {
-        return;
-    }
-
-    reason.data = error;
-    reason.len = (rc == NGX_ERROR) ? ngx_strlen(error) : 0;
-
-    if (rc == NGX_OK && ngx_mesh_agent_load(ag) == NGX_OK) {
-
-        if (ngx_mesh_loader_step(ag->loader, 0) == NGX_OK) {
-            ngx_mesh_agent_accept(ag, NGX_MESH_SOURCE_LAST_KNOWN_GOOD, 1);
-            ngx_mesh_agent_drop(ag);
-            return;
-        }
-
-        reason = *ngx_mesh_loader_error(ag->loader);
-    }
-
-    if (ag->agent) {
-        ngx_log_error(NGX_LOG_WARN, ag->cycle->log, 0,
-                      "mesh: last-known-good file \"%V\" is not used: %V",
-                      &ag->acf->state, &reason);
-    }
-
-    ngx_mesh_agent_drop(ag);
 }
 
 
@@ -569,7 +524,7 @@ ngx_mesh_agent_offer(ngx_mesh_agent_t *ag)
 
 /* a loader for "text"; memory may be short now and not at the next look */
 
-static ngx_int_t
+ngx_int_t
 ngx_mesh_agent_load(ngx_mesh_agent_t *ag)
 {
     ngx_mesh_loader_conf_t  lc;
@@ -700,7 +655,7 @@ ngx_mesh_agent_drop(ngx_mesh_agent_t *ag)
 }
 
 
-static void
+void
 ngx_mesh_agent_accept(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
     ngx_uint_t only_first)
 {
@@ -846,75 +801,4 @@ ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason)
                       "in force yet: %V",
                       &ag->acf->source, reason);
     }
-}
-
-
-/* NGX_OK: "state" is what a thread is to write */
-
-static ngx_int_t
-ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag)
-{
-    ngx_mesh_state_t       *st;
-    ngx_mesh_shm_status_t   status;
-
-    if (!ag->unsaved
-        || ag->acf->state.len == 0
-        || (ngx_msec_int_t) (ngx_current_msec - ag->save_at) < 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    st = &ag->state;
-
-    ngx_mesh_shm_status(ag->mcf->shm, &status);
-
-    if (status.source != ag->source->kind
-        || ngx_mesh_shm_document(ag->mcf->shm, &st->text, &ag->saving_seq,
-                                 ag->cycle->log)
-           != NGX_OK)
-    {
-        ag->unsaved = (status.source == ag->source->kind);
-        ag->save_at = ngx_current_msec + NGX_MESH_AGENT_RETRY;
-        return NGX_DECLINED;
-    }
-
-    ngx_memcpy(ag->version, status.version, NGX_MESH_SHM_VERSION_LEN);
-
-    st->version.data = ag->version;
-    st->version.len = ngx_strlen(ag->version);
-    st->origin = status.origin;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_mesh_agent_saved(ngx_mesh_agent_t *ag)
-{
-    ngx_mesh_state_t  *st;
-
-    st = &ag->state;
-
-    ngx_free(st->text.data);
-    ngx_str_null(&st->text);
-
-    if (st->rc != NGX_ERROR) {
-        /* another document may have come while this one was written */
-        ag->unsaved = (ag->saving_seq != ngx_mesh_shm_seq(ag->mcf->shm));
-        ag->state_error[0] = '\0';
-        return;
-    }
-
-    ag->save_at = ngx_current_msec + NGX_MESH_AGENT_RETRY;
-
-    if (ngx_strcmp(st->error, ag->state_error) == 0) {
-        return;
-    }
-
-    ngx_memcpy(ag->state_error, st->error, NGX_MESH_STATE_ERROR_LEN);
-
-    ngx_log_error(NGX_LOG_ERR, ag->cycle->log, 0,
-                  "mesh: the last-known-good configuration was not written: "
-                  "%s, trying again in %d seconds",
-                  st->error, NGX_MESH_AGENT_RETRY / 1000);
 }

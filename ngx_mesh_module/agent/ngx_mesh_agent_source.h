@@ -137,6 +137,16 @@ ngx_int_t ngx_mesh_agent_offer(ngx_mesh_agent_t *ag);
 void ngx_mesh_agent_wake(ngx_mesh_agent_t *ag);
 void ngx_mesh_agent_drop(ngx_mesh_agent_t *ag);
 
+/* a loader for "text"; NGX_ERROR: memory is short, "text" is freed */
+ngx_int_t ngx_mesh_agent_load(ngx_mesh_agent_t *ag);
+
+/*
+ * Publishes what the loader has made of "text"; with "only_first" only if there
+ * is no document yet.  The caller drops the loader.
+ */
+void ngx_mesh_agent_accept(ngx_mesh_agent_t *ag, ngx_mesh_source_e source,
+    ngx_uint_t only_first);
+
 /* for contents that never became a document; "reason" without a path */
 void ngx_mesh_agent_refuse(ngx_mesh_agent_t *ag, ngx_str_t *reason);
 
@@ -146,6 +156,18 @@ void ngx_mesh_agent_source_back(ngx_mesh_agent_t *ag, const char *what);
 
 /* may this worker go on? */
 ngx_uint_t ngx_mesh_agent_holds(ngx_mesh_agent_t *ag);
+
+
+/* --- ngx_mesh_agent_save.c --- */
+
+/* publishes the last-known-good document if there is none yet */
+void ngx_mesh_agent_load_state(ngx_mesh_agent_t *ag);
+
+/* NGX_OK: "state" is what a thread is to write; NGX_DECLINED: not now */
+ngx_int_t ngx_mesh_agent_prepare_save(ngx_mesh_agent_t *ag);
+
+/* it was written, or was not */
+void ngx_mesh_agent_saved(ngx_mesh_agent_t *ag);
 
 
 extern const ngx_mesh_agent_source_t  ngx_mesh_agent_file;

@@ -4,7 +4,7 @@
  */
 
 /*
- * Which resources the document of a proxy consists of, and its text.
+ * Which resources the document of a proxy consists of.
  *
  * A virtual node needs itself and the virtual services of its backends, a
  * virtual gateway itself, its gateway routes and the services they lead to;
@@ -23,36 +23,13 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <openssl/sha.h>
 
 #include "ngx_mesh_depend.h"
 #include "ngx_mesh_scan.h"
-#include "ngx_mesh_scope.h"
+#include "ngx_mesh_scope_parts.h"
 
 
-#define NGX_MESH_SCOPE_HEAD     "{\"meshDocument\":1,\"version\":\""
 #define NGX_MESH_SCOPE_DEPENDS  64
-
-
-/* strings are of the view, or of the pool */
-
-typedef struct {
-    ngx_str_t                name;
-    ngx_str_t                parent;    /* of a route or gateway route */
-    ngx_str_t                text;      /* empty: it is left out */
-    ngx_str_t                spec;      /* of the text */
-} ngx_mesh_scope_item_t;
-
-
-typedef struct {
-    ngx_pool_t              *pool;
-    ngx_mesh_view_t         *view;
-    ngx_mesh_id_t           *id;
-    ngx_array_t             *depends;
-    ngx_array_t              lists[NGX_MESH_KINDS];
-                                        /* of ngx_mesh_scope_item_t */
-    ngx_uint_t               again;     /* something has to be fetched */
-} ngx_mesh_scope_ctx_t;
 
 
 static ngx_int_t ngx_mesh_scope_init(ngx_mesh_scope_ctx_t *ctx);
@@ -84,14 +61,6 @@ static int ngx_libc_cdecl ngx_mesh_scope_compare(const void *one,
 static ngx_int_t ngx_mesh_scope_order(ngx_str_t *one, ngx_str_t *two);
 static ngx_uint_t ngx_mesh_scope_has(ngx_mesh_scope_ctx_t *ctx,
     ngx_mesh_kind_e kind, ngx_str_t *name);
-static ngx_int_t ngx_mesh_scope_print(ngx_mesh_scope_ctx_t *ctx,
-    ngx_mesh_scope_t *scope);
-static size_t ngx_mesh_scope_size(ngx_mesh_scope_ctx_t *ctx);
-static u_char *ngx_mesh_scope_print_item(u_char *p, ngx_mesh_kind_e kind,
-    ngx_mesh_scope_item_t *item);
-static u_char *ngx_mesh_scope_print_member(u_char *p, const char *name,
-    ngx_str_t *text);
-static void ngx_mesh_scope_digest(u_char *version, u_char *data, size_t len);
 
 
 /* where a route and a gateway route have what they lead to */
@@ -110,21 +79,6 @@ static const char  *ngx_mesh_scope_service_paths[] = {
     "grpcRoute.action.target.virtualService.virtualServiceName",
     NULL
 };
-
-
-/* as they come in a document */
-
-static const ngx_mesh_kind_e  ngx_mesh_scope_sections[] = {
-    NGX_MESH_KIND_VIRTUAL_SERVICE,
-    NGX_MESH_KIND_VIRTUAL_ROUTER,
-    NGX_MESH_KIND_ROUTE,
-    NGX_MESH_KIND_VIRTUAL_NODE,
-    NGX_MESH_KIND_VIRTUAL_GATEWAY,
-    NGX_MESH_KIND_GATEWAY_ROUTE
-};
-
-#define NGX_MESH_SCOPE_SECTIONS                                               \
-    (sizeof(ngx_mesh_scope_sections) / sizeof(ngx_mesh_scope_sections[0]))
 
 
 ngx_int_t
@@ -778,147 +732,4 @@ ngx_mesh_scope_has(ngx_mesh_scope_ctx_t *ctx, ngx_mesh_kind_e kind,
     }
 
     return 0;
-}
-
-
-static ngx_int_t
-ngx_mesh_scope_print(ngx_mesh_scope_ctx_t *ctx, ngx_mesh_scope_t *scope)
-{
-    u_char                 *p, *version;
-    ngx_uint_t              i, k, n;
-    ngx_mesh_kind_e         kind;
-    ngx_mesh_scope_item_t  *item;
-
-    scope->text = ngx_alloc(offsetof(ngx_mesh_scope_text_t, data)
-                            + ngx_mesh_scope_size(ctx), ngx_cycle->log);
-    if (scope->text == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(scope->text->data, NGX_MESH_SCOPE_HEAD,
-                   sizeof(NGX_MESH_SCOPE_HEAD) - 1);
-    version = p;
-    p += NGX_MESH_SCOPE_VERSION_LEN;
-
-    p = ngx_cpymem(p, "\",\"mesh\":", sizeof("\",\"mesh\":") - 1);
-    p = ngx_mesh_scope_print_item(p, NGX_MESH_KIND_MESH,
-                                  ctx->lists[NGX_MESH_KIND_MESH].elts);
-
-    for (k = 0; k < NGX_MESH_SCOPE_SECTIONS; k++) {
-        kind = ngx_mesh_scope_sections[k];
-
-        p = ngx_sprintf(p, ",\"%s\":[", ngx_mesh_kinds[kind].list);
-
-        item = ctx->lists[kind].elts;
-
-        for (i = 0, n = 0; i < ctx->lists[kind].nelts; i++) {
-
-            if (item[i].text.len == 0) {
-                continue;
-            }
-
-            if (n++) {
-                *p++ = ',';
-            }
-
-            p = ngx_mesh_scope_print_item(p, kind, &item[i]);
-        }
-
-        *p++ = ']';
-    }
-
-    *p++ = '}';
-
-    scope->text->refs = 1;
-    scope->text->len = p - scope->text->data;
-
-    p = version + NGX_MESH_SCOPE_VERSION_LEN;
-
-    ngx_mesh_scope_digest(version, p,
-                          scope->text->data + scope->text->len - p);
-    ngx_memcpy(scope->version, version, NGX_MESH_SCOPE_VERSION_LEN);
-
-    return NGX_OK;
-}
-
-
-/* enough: no item is longer than its text, which has metadata besides */
-
-static size_t
-ngx_mesh_scope_size(ngx_mesh_scope_ctx_t *ctx)
-{
-    size_t                  size;
-    ngx_uint_t              i, k;
-    ngx_mesh_scope_item_t  *item;
-
-    size = sizeof(NGX_MESH_SCOPE_HEAD) + NGX_MESH_SCOPE_VERSION_LEN
-           + sizeof("\",\"mesh\":}");
-
-    for (k = 0; k < NGX_MESH_KINDS; k++) {
-        size += ngx_strlen(ngx_mesh_kinds[k].list) + sizeof(",\"\":[]");
-
-        item = ctx->lists[k].elts;
-
-        for (i = 0; i < ctx->lists[k].nelts; i++) {
-            size += item[i].text.len + sizeof("{\"\":,\"\":,\"spec\":{}},")
-                    + 2 * sizeof("virtualGatewayName");
-        }
-    }
-
-    return size;
-}
-
-
-/* names and spec as they are in the text */
-
-static u_char *
-ngx_mesh_scope_print_item(u_char *p, ngx_mesh_kind_e kind,
-    ngx_mesh_scope_item_t *item)
-{
-    *p++ = '{';
-
-    if (item->parent.len) {
-        p = ngx_mesh_scope_print_member(p,
-                          ngx_mesh_kinds[ngx_mesh_kinds[kind].parent].name,
-                          &item->text);
-        *p++ = ',';
-    }
-
-    p = ngx_mesh_scope_print_member(p, ngx_mesh_kinds[kind].name, &item->text);
-    p = ngx_sprintf(p, ",\"spec\":%V}", &item->spec);
-
-    return p;
-}
-
-
-static u_char *
-ngx_mesh_scope_print_member(u_char *p, const char *name, ngx_str_t *text)
-{
-    ngx_str_t  value;
-
-    if (ngx_mesh_scan_find(text, name, &value) != NGX_OK) {
-        ngx_str_set(&value, "\"\"");
-    }
-
-    return ngx_sprintf(p, "\"%s\":%V", name, &value);
-}
-
-
-static void
-ngx_mesh_scope_digest(u_char *version, u_char *data, size_t len)
-{
-    u_char  digest[SHA256_DIGEST_LENGTH];
-
-    (void) SHA256(data, len, digest);
-
-    (void) ngx_hex_dump(version, digest, NGX_MESH_SCOPE_VERSION_LEN / 2);
-}
-
-
-void
-ngx_mesh_scope_release(ngx_mesh_scope_text_t *text)
-{
-    if (text && --text->refs == 0) {
-        ngx_free(text);
-    }
 }
