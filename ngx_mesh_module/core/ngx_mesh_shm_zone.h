@@ -119,8 +119,8 @@ struct ngx_mesh_shm_s {
 ngx_int_t ngx_mesh_rows_init(ngx_mesh_shm_head_t *sh, ngx_slab_pool_t *shpool);
 
 /*
- * Takes the slot whose pid this is: 1 if it was free, or its worker is gone, and
- * now is ours.
+ * Takes the slot whose pid this is: 1 if it was free, or its worker is gone,
+ * and now is ours.
  */
 ngx_uint_t ngx_mesh_slot_take(ngx_atomic_t *owner);
 
