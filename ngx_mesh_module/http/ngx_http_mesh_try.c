@@ -30,6 +30,9 @@
 /* never reached: times of nginx that those of the mesh replace */
 #define NGX_HTTP_MESH_NEVER      NGX_MAX_INT32_VALUE
 
+/* interim responses before an answer; each takes memory of the request */
+#define NGX_HTTP_MESH_INTERIMS   100
+
 /* "PRI * HTTP/2.0...", with which a connection begins */
 #define NGX_HTTP_MESH_H2_PREFACE  24
 
@@ -311,6 +314,12 @@ ngx_http_mesh_try_interim(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     if (u->headers_in.status_n < NGX_HTTP_CONTINUE
         || u->headers_in.status_n == NGX_HTTP_SWITCHING_PROTOCOLS)
     {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (ctx->attempt.interims++ == NGX_HTTP_MESH_INTERIMS) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent too many interim responses");
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
@@ -667,6 +676,7 @@ ngx_http_mesh_try_start(ngx_http_mesh_ctx_t *ctx)
     t->again = 0;
     t->expired = 0;
     t->refused = 0;
+    t->interims = 0;
     t->bytes = 0;
 
     ngx_http_mesh_timeout_start(ctx);

@@ -37,6 +37,7 @@ typedef struct {
     ngx_uint_t                      retries;    /* that count */
     ngx_msec_t                      backoff;    /* before the next attempt */
     ngx_uint_t                      status;     /* answered, not passed on */
+    ngx_uint_t                      interims;   /* of this attempt */
     off_t                           bytes;      /* seen by the idle limit */
 
     ngx_http_mesh_upstream_pt       process_header;     /* nginx's own */
