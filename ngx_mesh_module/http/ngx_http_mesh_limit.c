@@ -17,7 +17,8 @@
  * that does not come for its turn in time (it is busy for long, or was killed)
  * is passed over by a timer, which runs while somebody waits and does not let a
  * worker exit before.  The same timer ends the wait of requests whose time is
- * over: they come to the head of the queue in the order they arrived.
+ * over: all that wait have the limit of the newest one, so they come to the
+ * head of the queue in the order they arrived.
  */
 
 
@@ -39,7 +40,6 @@ struct ngx_http_mesh_limit_s {
     ngx_uint_t                 waits;       /* unsigned  waits:1; */
     ngx_atomic_uint_t          ticket;
     ngx_msec_t                 since;       /* it waits */
-    ngx_msec_t                 timeout;     /* of the request, 0: none */
 };
 
 
@@ -48,6 +48,7 @@ struct ngx_http_mesh_limit_s {
 typedef struct {
     ngx_queue_t                requests;    /* ngx_http_mesh_limit_t */
     ngx_mesh_limit_bounds_t    bounds;      /* as the newest request has them */
+    ngx_msec_t                 timeout;     /* the same, 0: none */
     ngx_atomic_uint_t          seen;        /* of others, by the timer */
     ngx_atomic_uint_t          late;        /* of others, passed over */
 } ngx_http_mesh_queue_t;
@@ -218,7 +219,7 @@ ngx_http_mesh_limit_wait(ngx_http_request_t *r, ngx_http_mesh_limit_t *limit,
 
     ngx_http_mesh_try_create(r, limit->ctx);
 
-    limit->timeout = limit->ctx->attempt.limits.ms[NGX_MESH_LIMIT_REQUEST];
+    q->timeout = limit->ctx->attempt.limits.ms[NGX_MESH_LIMIT_REQUEST];
     limit->since = ngx_current_msec;
 
     ngx_http_mesh_limit_push(limit);
@@ -505,8 +506,8 @@ ngx_http_mesh_limit_expire(ngx_http_mesh_queue_t *q)
         head = ngx_queue_head(&q->requests);
         limit = ngx_queue_data(head, ngx_http_mesh_limit_t, queue);
 
-        if (limit->timeout == 0
-            || ngx_current_msec - limit->since < limit->timeout)
+        if (q->timeout == 0
+            || ngx_current_msec - limit->since < q->timeout)
         {
             return;
         }

@@ -5,10 +5,12 @@
 
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
-from mesh_test import SLOW, Backend, Sidecar, document, rss, tap
+from mesh_test import (SLOW, Backend, Sidecar, document, free_port, request,
+                       rss, tap, wait)
 
 
 # Interim answers that never end
@@ -35,4 +37,75 @@ def interim_flood():
     tap.same(n.bad(), [], 'no alerts')
 
 
-tap.run(interim_flood)
+# A time limit that comes into force while others wait without one
+
+def limited(ver, port, timeout):
+    doc = document(ver, {'other': [free_port()]})
+    doc['virtualNodes'].append({'virtualNodeName': 'me', 'spec': {
+        'listeners': [{
+            'portMapping': {'port': port, 'protocol': 'http'},
+            'connectionPool': {'http': {'maxConnections': 1,
+                                        'maxPendingRequests': 10}},
+            'timeout': {'http': {'perRequest': {'unit': 'ms',
+                                                'value': timeout}}}}],
+        'serviceDiscovery': {'dns': {'hostname': 'me.local'}}}})
+    return doc
+
+
+def queue_timeouts():
+    held = threading.Event()
+    inside = threading.Event()
+
+    def answer(r):
+        inside.set()
+        held.wait(60 * SLOW)
+        return b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+
+    b = Backend(answer=answer)
+    port = free_port()
+    n = Sidecar(limited(1, b.port, 0), resource='virtualNode/me', http='''
+server {
+    listen 127.0.0.1:%d;
+    location / { mesh_pass ingress; }
+}''' % port).start()
+    n.at('1')
+
+    def pending():
+        return sum(int(v.get('rq_pending_active', 0))
+                   for (name, ep), v in n.clusters().items()
+                   if name.startswith('cds_ingress') and not ep)
+
+    answers = {}
+
+    def call(name):
+        answers[name] = request(port, '/' + name, host='app.local',
+                                timeout=60 * SLOW).status
+
+    threads = []
+
+    def start(name):
+        threads.append(threading.Thread(target=call, args=(name,)))
+        threads[-1].start()
+
+    start('first')
+    inside.wait(20 * SLOW)
+    start('unlimited')
+    tap.ok(wait(lambda: pending() == 1), 'one waits without a limit')
+
+    n.put(limited(2, b.port, 300))
+    n.at('2')
+
+    start('limited')
+    tap.ok(wait(lambda: answers.get('limited') == 504, 10 * SLOW),
+           'the one behind it has a limit', str(answers))
+
+    held.set()
+    for t in threads:
+        t.join()
+
+    tap.same(answers['first'], 200, 'the first one is answered')
+    tap.ok(n.stop(), 'ends')
+    tap.same(n.bad(), [], 'no alerts')
+
+
+tap.run(interim_flood, queue_timeouts)
