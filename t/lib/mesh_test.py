@@ -319,7 +319,7 @@ class Nginx:
         except OSError:
             return False
         if not self.master:
-            return True
+            return self.pid != 0
         return len(self.worker_pids()) >= self.workers
 
     def worker_pids(self, master=None):
