@@ -188,7 +188,37 @@ qr/^$::id $::parent 1 1 7 Root=$::root;Parent=($::hex{16});Sampled=1 00-$::id-\1
 
 
 
-=== TEST 10: a rate out of range
+=== TEST 10: what a subrequest was is not told of its parent
+--- mesh eval: "mesh m {\n trace_headers xray;\n$::mesh"
+--- http_config eval: $::http
+--- config
+location / {
+    error_page  404  /page;
+    return      404;
+}
+
+location /page {
+    auth_request  /auth;
+    proxy_pass    http://127.0.0.1:1990/;
+    add_header    X-Mesh "[$mesh_virtual_service$mesh_attempts]" always;
+}
+
+location = /auth {
+    internal;
+    mesh_pass                egress;
+    proxy_pass_request_body  off;
+}
+--- request
+GET /
+--- more_headers
+Host: app.local
+--- error_code: 404
+--- response_headers
+X-Mesh: []
+
+
+
+=== TEST 11: a rate out of range
 --- mesh
 mesh m {
     xray  127.0.0.1  rate=1.5;  # <-
@@ -198,7 +228,7 @@ mesh m {
 
 
 
-=== TEST 11: a name instead of an address
+=== TEST 12: a name instead of an address
 --- mesh
 mesh m {
     xray  localhost:2000;  # <-
@@ -208,7 +238,7 @@ mesh m {
 
 
 
-=== TEST 12: a notation that does not exist
+=== TEST 13: a notation that does not exist
 --- mesh
 mesh m {
     trace_headers  jaeger;  # <-

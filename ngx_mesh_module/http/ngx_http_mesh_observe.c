@@ -24,7 +24,8 @@ static void ngx_http_mesh_observe_headers(ngx_http_request_t *r,
 static void ngx_http_mesh_observe_header(ngx_table_elt_t *h,
     ngx_http_mesh_headers_t *headers);
 static void ngx_http_mesh_observe_keep(ngx_table_elt_t *h,
-    ngx_table_elt_t **place, const char *name);
+    ngx_http_mesh_headers_t *headers, ngx_table_elt_t **place,
+    const char *name);
 static ngx_int_t ngx_http_mesh_observe_log(ngx_http_request_t *r);
 static void ngx_http_mesh_observe_outcome(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_http_mesh_outcome_t *o);
@@ -96,31 +97,39 @@ ngx_http_mesh_observe_header(ngx_table_elt_t *h,
     switch (h->key.len) {
 
     case 2:
-        ngx_http_mesh_observe_keep(h, &headers->b3, "b3");
+        ngx_http_mesh_observe_keep(h, headers, &headers->b3, "b3");
         break;
 
     case 10:
-        ngx_http_mesh_observe_keep(h, &headers->tracestate, "tracestate");
-        ngx_http_mesh_observe_keep(h, &headers->b3_flags, "x-b3-flags");
+        ngx_http_mesh_observe_keep(h, headers, &headers->tracestate,
+                                   "tracestate");
+        ngx_http_mesh_observe_keep(h, headers, &headers->b3_flags,
+                                   "x-b3-flags");
         break;
 
     case 11:
-        ngx_http_mesh_observe_keep(h, &headers->traceparent, "traceparent");
-        ngx_http_mesh_observe_keep(h, &headers->b3_span_id, "x-b3-spanid");
+        ngx_http_mesh_observe_keep(h, headers, &headers->traceparent,
+                                   "traceparent");
+        ngx_http_mesh_observe_keep(h, headers, &headers->b3_span_id,
+                                   "x-b3-spanid");
         break;
 
     case 12:
-        ngx_http_mesh_observe_keep(h, &headers->request_id, "x-request-id");
-        ngx_http_mesh_observe_keep(h, &headers->b3_trace_id, "x-b3-traceid");
-        ngx_http_mesh_observe_keep(h, &headers->b3_sampled, "x-b3-sampled");
+        ngx_http_mesh_observe_keep(h, headers, &headers->request_id,
+                                   "x-request-id");
+        ngx_http_mesh_observe_keep(h, headers, &headers->b3_trace_id,
+                                   "x-b3-traceid");
+        ngx_http_mesh_observe_keep(h, headers, &headers->b3_sampled,
+                                   "x-b3-sampled");
         break;
 
     case 15:
-        ngx_http_mesh_observe_keep(h, &headers->xray, "x-amzn-trace-id");
+        ngx_http_mesh_observe_keep(h, headers, &headers->xray,
+                                   "x-amzn-trace-id");
         break;
 
     case 17:
-        ngx_http_mesh_observe_keep(h, &headers->forwarded_proto,
+        ngx_http_mesh_observe_keep(h, headers, &headers->forwarded_proto,
                                    "x-forwarded-proto");
         break;
 
@@ -138,14 +147,20 @@ ngx_http_mesh_observe_header(ngx_table_elt_t *h,
 /* "name" has the length of the header's */
 
 static void
-ngx_http_mesh_observe_keep(ngx_table_elt_t *h, ngx_table_elt_t **place,
+ngx_http_mesh_observe_keep(ngx_table_elt_t *h,
+    ngx_http_mesh_headers_t *headers, ngx_table_elt_t **place,
     const char *name)
 {
-    if (*place == NULL
-        && ngx_memcmp(h->lowcase_key, name, h->key.len) == 0)
-    {
-        *place = h;
+    if (ngx_memcmp(h->lowcase_key, name, h->key.len) != 0) {
+        return;
     }
+
+    if (*place) {
+        headers->repeated = 1;
+        return;
+    }
+
+    *place = h;
 }
 
 
@@ -206,6 +221,7 @@ ngx_http_mesh_observe_attempt_end(ngx_http_mesh_ctx_t *ctx,
     ngx_peer_connection_t *pc, ngx_uint_t state)
 {
     ngx_http_mesh_metrics_attempt_end(ctx, pc, state);
+
     if (ctx->trace && ctx->trace->attempts) {
         ngx_http_mesh_trace_attempt_end(ctx);
     }
@@ -246,8 +262,17 @@ ngx_http_mesh_observe_ctx(ngx_http_request_t *r)
     }
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_mesh_cleanup) {
-            return cln->data;
+
+        if (cln->handler != ngx_http_mesh_cleanup) {
+            continue;
+        }
+
+        /* subrequests have theirs in the same pool */
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            return ctx;
         }
     }
 

@@ -36,6 +36,7 @@ typedef struct {
     ngx_table_elt_t          *request_id;       /* X-Request-Id */
     ngx_table_elt_t          *forwarded_proto;  /* X-Forwarded-Proto */
     ngx_table_elt_t          *expected_timeout; /* x-envoy-expected-... */
+    ngx_uint_t                repeated;         /* one of these was */
     ngx_uint_t                envoy;            /* x-envoy-* by which a client
                                                    commands are dropped */
 } ngx_http_mesh_headers_t;

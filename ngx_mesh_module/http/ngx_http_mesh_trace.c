@@ -30,7 +30,8 @@ static ngx_uint_t ngx_http_mesh_trace_decide(ngx_http_request_t *r,
     ngx_mesh_trace_t *trace, ngx_mesh_trace_conf_t *tc);
 static ngx_int_t ngx_http_mesh_trace_write(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t notations);
-static void ngx_http_mesh_trace_drop_state(ngx_http_request_t *r);
+static void ngx_http_mesh_trace_drop(ngx_http_request_t *r,
+    ngx_table_elt_t *keep, ngx_str_t *name);
 static uint64_t ngx_http_mesh_trace_now(void);
 
 
@@ -71,8 +72,12 @@ ngx_http_mesh_trace_former(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler == ngx_http_mesh_cleanup && cln->data != ctx) {
-            former = cln->data;
+        former = cln->data;
+
+        if (cln->handler == ngx_http_mesh_cleanup
+            && former != ctx
+            && former->request == r)
+        {
             return former->trace;
         }
     }
@@ -183,6 +188,7 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         ngx_http_mesh_header_name("traceparent", "traceparent");
     static ngx_http_mesh_header_name_t  b3 = ngx_http_mesh_header_name("b3",
                                                                       "b3");
+    static ngx_str_t  state = ngx_string("tracestate");
 
     trace = &ctx->trace->trace;
 
@@ -216,7 +222,7 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         /* it is not of this trace, and must not go on with it */
 
         if (ctx->headers.tracestate && trace->tracestate.len == 0) {
-            ngx_http_mesh_trace_drop_state(r);
+            ngx_http_mesh_trace_drop(r, NULL, &state);
         }
     }
 
@@ -228,12 +234,33 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         rc |= ngx_http_mesh_headers_set(r, &ctx->headers.b3, &b3, &value);
     }
 
+    /* who comes next must not find another trace in a second one */
+
+    if (ctx->headers.repeated && rc == NGX_OK) {
+
+        if (notations & NGX_MESH_TRACE_XRAY) {
+            ngx_http_mesh_trace_drop(r, ctx->headers.xray, &xray.lowcase);
+        }
+
+        if (notations & NGX_MESH_TRACE_W3C) {
+            ngx_http_mesh_trace_drop(r, ctx->headers.traceparent,
+                                     &w3c.lowcase);
+        }
+
+        if (notations & NGX_MESH_TRACE_B3) {
+            ngx_http_mesh_trace_drop(r, ctx->headers.b3, &b3.lowcase);
+        }
+    }
+
     return rc;
 }
 
 
+/* all headers of that name but "keep" */
+
 static void
-ngx_http_mesh_trace_drop_state(ngx_http_request_t *r)
+ngx_http_mesh_trace_drop(ngx_http_request_t *r, ngx_table_elt_t *keep,
+    ngx_str_t *name)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -243,8 +270,9 @@ ngx_http_mesh_trace_drop_state(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == 10
-                && ngx_memcmp(h[i].lowcase_key, "tracestate", 10) == 0)
+            if (&h[i] != keep
+                && h[i].key.len == name->len
+                && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
             {
                 ngx_http_mesh_headers_drop(&h[i]);
             }

@@ -302,15 +302,16 @@ ngx_http_mesh_span_attempts(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_span_t *span, ngx_mesh_span_t *attempts)
 {
     uint64_t                        random;
-    ngx_uint_t                      i, n;
+    ngx_uint_t                      i, k, n, nstates;
     ngx_mesh_span_t                *a;
     ngx_http_upstream_state_t      *state;
     ngx_http_mesh_trace_attempt_t  *from;
 
     n = ngx_min(ctx->trace->nattempts, NGX_MESH_XRAY_ATTEMPTS);
     state = r->upstream_states ? r->upstream_states->elts : NULL;
+    nstates = r->upstream_states ? r->upstream_states->nelts : 0;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0, k = 0; i < n; i++, k++) {
         a = &attempts[i];
         from = &ctx->trace->attempts[i];
 
@@ -324,8 +325,12 @@ ngx_http_mesh_span_attempts(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         a->upstream = from->upstream;
         a->attempts = i + 1;
 
-        if (state && i < r->upstream_states->nelts) {
-            a->status = state[i].status;
+        /* what was handed on by an error page begins after an empty one */
+
+        while (k < nstates && state[k].peer == NULL) { k++; }
+
+        if (k < nstates) {
+            a->status = state[k].status;
         }
 
         /* what nginx has put where nothing was answered */

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
 from mesh_test import (Backend, Sidecar, directory, document, endpoint,
-                       free_port, reply, request, tap, wait)
+                       exchange, free_port, reply, request, tap, wait)
 from mesh_xray import Daemon
 
 ROOT = '1-5759e988-bd862e3fe1be46a994272793'
@@ -214,6 +214,43 @@ def strange():
              'client_ip is that of X-Forwarded-For')
 
 
+def repeated():
+    """A client has sent the header twice: the application must find one."""
+    daemon = Daemon()
+    app = Backend()
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh=ALL % (daemon.port, '')).start()
+    p.at('1')
+    line = 'X-Amzn-Trace-Id: %s\r\n'
+    text = ('GET / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n'
+            + line % given()['X-Amzn-Trace-Id']
+            + line % 'Root=1-00000001-000000000000000000000002;Sampled=0'
+            + '\r\n')
+    exchange(p.egress, text.encode())
+    tap.same([fields(v)['Root'] for k, v in app.requests[-1].headers
+              if k.lower() == 'x-amzn-trace-id'], [ROOT],
+             'of a header that came twice one goes on')
+
+
+def handed_on():
+    """An error page leads into the mesh again: one trace, all its attempts."""
+    daemon = Daemon()
+    app = Backend(answer=lambda r: reply('', r.path[1:] + ' X'))
+    port = free_port()
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh=ALL % (daemon.port, 'retries=on'),
+                http='server { listen 127.0.0.1:%d; proxy_intercept_errors on;'
+                     ' location / { mesh_pass egress; error_page 404 = /200; }'
+                     ' location = /200 { mesh_pass egress; } }'
+                     % port).start()
+    p.at('1')
+    request(port, '/404', host='app.local')
+    s = (daemon.wait(1) or [{}])[0]
+    tap.same([x['http']['response']['status'] if 'http' in x else None
+              for x in s.get('subsegments', [])], [404, 200],
+             'attempts before and after an error page have their statuses')
+
+
 def away():
     app = Backend()
     port = free_port()
@@ -276,4 +313,5 @@ def reservoir():
         tap.ok(status and error in said and rules in said, error, said)
 
 
-tap.run(three_hops, decisions, failures, strange, away, reservoir)
+tap.run(three_hops, decisions, failures, strange, repeated, handed_on, away,
+        reservoir)
