@@ -35,6 +35,7 @@ typedef struct {
     ngx_mesh_sink_conf_t    *conf;
     int                      fd;            /* of this worker, or -1 */
     unsigned                 connecting:1;
+    unsigned                 begun:1;       /* a part has been written */
     unsigned                 failed:1;      /* that was logged */
     ngx_log_t               *log;
 } ngx_mesh_sink_out_t;

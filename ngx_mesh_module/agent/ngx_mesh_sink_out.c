@@ -53,6 +53,7 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
 
         if (size == 0) {
             out->failed = 0;
+            out->begun = 0;
             return NGX_OK;
         }
 
@@ -94,6 +95,7 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
         }
 
         *pos += n;
+        out->begun = 1;
 
         if (out->conf->type == NGX_MESH_SINK_DATAGRAM) {
             *pos = last;
@@ -202,6 +204,14 @@ ngx_mesh_sink_connected(ngx_mesh_sink_out_t *out)
     n = recv(out->fd, buf, 1, MSG_DONTWAIT|MSG_PEEK);
 
     if (n == 0 || (n == -1 && ngx_errno != NGX_EAGAIN)) {
+
+        /* the rest of a document says nothing on a new connection */
+
+        if (out->begun) {
+            return ngx_mesh_sink_failed(out, n ? ngx_errno : NGX_ECONNRESET,
+                                        "write to");
+        }
+
         ngx_mesh_sink_close(out);
         return ngx_mesh_sink_connect(out);
     }
@@ -236,4 +246,5 @@ ngx_mesh_sink_close(ngx_mesh_sink_out_t *out)
     }
 
     out->connecting = 0;
+    out->begun = 0;
 }
