@@ -309,3 +309,20 @@ Host: app.local
 --- error_code: 404
 --- response_headers
 X-Vars: other||egress|app.local|||||nginx.conf|NR|app.local
+
+
+
+=== TEST 18: counts of the route and of the node
+Twice by the route, then by the node itself.  An attempt that opens a connection
+counts when it has ended, as in Envoy it does when it is connected.
+--- config
+location / {
+    mesh_pass   egress;
+    add_header  X-Counts  "$mesh_route_requests $mesh_node_requests $mesh_node_active";
+}
+--- request eval
+["GET /x", "GET /x", "GET /x"]
+--- more_headers eval
+["Host: app.local", "Host: app.local", "Host: node.local"]
+--- response_headers eval
+["X-Counts: 1 0 1", "X-Counts: 2 2 1", "X-Counts: 1 3 1"]

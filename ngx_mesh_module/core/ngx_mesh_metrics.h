@@ -254,6 +254,15 @@ ngx_int_t ngx_mesh_metrics_read(ngx_mesh_metrics_t *m,
     ngx_mesh_metrics_kind_e kind, ngx_uint_t *index,
     ngx_mesh_metrics_read_t *row);
 
+/*
+ * The sum over all workers of one value of a row that this worker has; without
+ * a lock, for requests.  NGX_DECLINED: it is an overflow row, or that nobody
+ * reads, and "total" is 0.
+ */
+ngx_int_t ngx_mesh_metrics_total(ngx_mesh_metrics_t *m,
+    ngx_mesh_metrics_kind_e kind, ngx_mesh_metrics_row_t *row,
+    ngx_uint_t value, uint64_t *total);
+
 /* values of a row of that kind (none has more), and which are gauges */
 #define NGX_MESH_METRICS_MAX_VALUES  NGX_MESH_CLUSTER_VALUES
 

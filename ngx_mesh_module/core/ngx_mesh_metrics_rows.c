@@ -540,3 +540,51 @@ ngx_mesh_metrics_sum(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
         }
     }
 }
+
+
+/* without the mutex: rows and shards only ever come, and words are whole */
+
+ngx_int_t
+ngx_mesh_metrics_total(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
+    ngx_mesh_metrics_row_t *row, ngx_uint_t value, uint64_t *total)
+{
+    uint32_t    i, index;
+    uint64_t  **shards, *words;
+    ngx_uint_t  c, rows, width;
+
+    *total = 0;
+
+    shards = m->slot ? m->slot->shards[kind] : NULL;
+
+    if (shards == NULL) {
+        return NGX_DECLINED;
+    }
+
+    words = row - NGX_MESH_METRICS_REFS;
+    rows = ngx_mesh_metrics_chunk(kind);
+    width = ngx_mesh_metrics_width(kind);
+
+    for (c = 0; c * rows < m->sh->tables[kind].nrows; c++) {
+
+        if (shards[c] == NULL
+            || words < shards[c]
+            || words >= shards[c] + rows * width)
+        {
+            continue;
+        }
+
+        index = c * rows + (words - shards[c]) / width;
+
+        for (i = 0; i < m->sh->nslots; i++) {
+            words = ngx_mesh_metrics_shard(&m->sh->slots[i], kind, index);
+
+            if (words) {
+                *total += words[NGX_MESH_METRICS_REFS + value];
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}

@@ -79,5 +79,8 @@ void ngx_http_mesh_connection(ngx_connection_t *c,
 ngx_int_t ngx_http_mesh_metrics_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_mesh_metrics_init_process(ngx_cycle_t *cycle);
 
+/* variables that show some of the counts */
+ngx_int_t ngx_http_mesh_metrics_add_variables(ngx_conf_t *cf);
+
 
 #endif /* _NGX_HTTP_MESH_METRICS_H_INCLUDED_ */

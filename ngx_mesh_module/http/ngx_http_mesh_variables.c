@@ -93,7 +93,11 @@ ngx_http_mesh_add_variables(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    return ngx_http_mesh_trace_add_variables(cf);
+    if (ngx_http_mesh_trace_add_variables(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mesh_metrics_add_variables(cf);
 }
 
 
