@@ -184,6 +184,13 @@ void
 ngx_mesh_sampling_exit_worker(ngx_mesh_sampling_t *s)
 {
     ngx_mesh_sampling_swap(s, NULL);
+
+    /*
+     * A single process goes on, with connections that know this configuration,
+     * while the zone goes where the next one traces nothing.
+     */
+
+    s->rules = NULL;
 }
 
 

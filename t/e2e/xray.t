@@ -7,13 +7,14 @@
 
 import os
 import re
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
-from mesh_test import (Backend, Sidecar, directory, document, endpoint,
+from mesh_test import (Backend, Sidecar, connect, directory, document, endpoint,
                        exchange, free_port, reply, request, tap, wait)
 from mesh_xray import Daemon
 
@@ -270,6 +271,29 @@ def away():
     tap.same(p.bad(), [], 'nothing bad is logged')
 
 
+def single():
+    """The zone of rules goes with tracing, a client's connection stays."""
+    daemon = Daemon()
+    app = Backend()
+    p = Sidecar(document(1, {'a': [app.port]}), master=False,
+                mesh=ALL % (daemon.port, '')).start()
+    p.at('1')
+    with connect(p.egress) as s:
+        s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n\r\n')
+        tap.ok(s.recv(4096), 'a connection')
+        p.mesh = ''
+        p.write()
+        p.send(signal.SIGHUP)
+        wait(lambda: len(p.lines('using the "epoll"')) > 1)
+        s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n\r\n')
+        s.settimeout(2)
+        try:
+            s.recv(4096)
+        except OSError:
+            pass
+    tap.same(p.page('/stats').status, 200, 'a single process lives on')
+
+
 def reservoir():
     daemon = Daemon()
     app = Backend()
@@ -314,4 +338,4 @@ def reservoir():
 
 
 tap.run(three_hops, decisions, failures, strange, repeated, handed_on, away,
-        reservoir)
+        single, reservoir)
