@@ -106,6 +106,52 @@ mesh_unit_limit_tickets(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_limit_tickets)
 
 
+/* what the model below cannot meet: it lets nobody wait while there is room */
+
+static void
+mesh_unit_limit_order(ngx_mesh_unit_t *u)
+{
+    ngx_mesh_limit_t         limit;
+    ngx_atomic_uint_t        ticket;
+    ngx_mesh_limit_share_t   mine, gone;
+    ngx_mesh_limit_bounds_t  bounds;
+
+    ngx_memzero(&limit, sizeof(ngx_mesh_limit_t));
+    ngx_memzero(&mine, sizeof(ngx_mesh_limit_share_t));
+    ngx_memzero(&gone, sizeof(ngx_mesh_limit_share_t));
+
+    bounds.active = 1;
+    bounds.pending = 10;
+
+    MESH_OK(ngx_mesh_limit_enter(&limit, &mine, &bounds, &ticket) == NGX_OK,
+            "there is room");
+    MESH_OK(ngx_mesh_limit_enter(&limit, &mine, &bounds, &ticket) == NGX_AGAIN,
+            "then there is none");
+
+    ngx_mesh_limit_leave(&limit, &mine);
+
+    MESH_OK(limit.active == 0
+            && ngx_mesh_limit_enter(&limit, &mine, &bounds, &ticket)
+               == NGX_AGAIN
+            && limit.pending == 2,
+            "nobody passes those who wait, even if there is room");
+
+    /* a share that was taken back already is not given back again */
+
+    ngx_mesh_limit_leave(&limit, &gone);
+    ngx_mesh_limit_cancel(&limit, &gone);
+
+    MESH_OK(limit.active == 0 && limit.pending == 2,
+            "who has nothing gives nothing back");
+
+    ngx_mesh_limit_leave(&limit, NULL);
+
+    MESH_OK(limit.active == 0, "a count does not go below zero");
+}
+
+MESH_UNIT(mesh_unit_limit_order)
+
+
 static ngx_mesh_shm_t *
 mesh_unit_limit_zone(ngx_mesh_unit_t *u)
 {

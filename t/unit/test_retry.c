@@ -259,6 +259,28 @@ MESH_UNIT(mesh_unit_retry_property)
 
 
 static void
+mesh_unit_retry_defaults(ngx_mesh_unit_t *u)
+{
+    const ngx_mesh_retry_policy_t  *policy;
+
+    policy = ngx_mesh_retry_default(NGX_MESH_RETRY_DEFAULTS_APPMESH);
+    MESH_OK(policy->max_retries == 2
+            && (policy->events & NGX_MESH_RETRY_SAFE) == 0,
+            "appmesh: twice, whatever the method");
+
+    policy = ngx_mesh_retry_default(NGX_MESH_RETRY_DEFAULTS_SAFE);
+    MESH_OK(policy->max_retries == 2
+            && (policy->events & NGX_MESH_RETRY_SAFE) != 0,
+            "safe: twice, what may be sent again");
+
+    policy = ngx_mesh_retry_default(NGX_MESH_RETRY_DEFAULTS_OFF);
+    MESH_OK(policy->max_retries == 0, "off: never");
+}
+
+MESH_UNIT(mesh_unit_retry_defaults)
+
+
+static void
 mesh_unit_retry_backoff(ngx_mesh_unit_t *u)
 {
     uint64_t    state;
