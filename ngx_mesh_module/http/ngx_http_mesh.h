@@ -231,6 +231,9 @@ ngx_int_t ngx_http_mesh_drain_init_process(ngx_cycle_t *cycle);
 
 ngx_int_t ngx_http_mesh_add_variables(ngx_conf_t *cf);
 
+/* adds the variables of a table that ends with ngx_http_null_variable */
+ngx_int_t ngx_http_mesh_add_table(ngx_conf_t *cf, ngx_http_variable_t *v);
+
 /* writes Envoy's "UF,URX", or "-" if there are none; returns the end */
 u_char *ngx_http_mesh_flags(u_char *p, ngx_uint_t flags);
 

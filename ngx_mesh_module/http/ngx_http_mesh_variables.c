@@ -81,9 +81,22 @@ static ngx_http_variable_t  ngx_http_mesh_vars[] = {
 ngx_int_t
 ngx_http_mesh_add_variables(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
+    if (ngx_http_mesh_add_table(cf, ngx_http_mesh_vars) != NGX_OK
+        || ngx_http_mesh_trace_add_variables(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    for (v = ngx_http_mesh_vars; v->name.len; v++) {
+    return ngx_http_mesh_metrics_add_variables(cf);
+}
+
+
+ngx_int_t
+ngx_http_mesh_add_table(ngx_conf_t *cf, ngx_http_variable_t *v)
+{
+    ngx_http_variable_t  *var;
+
+    for ( /* void */ ; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;
@@ -93,11 +106,7 @@ ngx_http_mesh_add_variables(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    if (ngx_http_mesh_trace_add_variables(cf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_mesh_metrics_add_variables(cf);
+    return NGX_OK;
 }
 
 
