@@ -140,7 +140,7 @@ mesh_unit_stats_spread(ngx_mesh_unit_t *u)
 
         for (i = 0; i < n; i++) {
             random = random * 1664525 + 1013904223;
-            ms = (random >> 8) % (1 << (random >> 27));
+            ms = (random >> 8) % (1u << (random >> 27));
 
             for (k = 0; k < NGX_MESH_METRICS_BOUNDS; k++) {
                 if ((double) ms <= ngx_mesh_metrics_bounds[k]) {
