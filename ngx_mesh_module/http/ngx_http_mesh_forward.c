@@ -93,7 +93,8 @@ ngx_http_mesh_forward_proto(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ngx_str_t         value;
     ngx_table_elt_t  *h;
 
-    static ngx_str_t  name = ngx_string("X-Forwarded-Proto");
+    static ngx_http_mesh_header_name_t  name =
+        ngx_http_mesh_header_name("X-Forwarded-Proto", "x-forwarded-proto");
 
     h = ctx->headers.forwarded_proto;
 
@@ -111,8 +112,8 @@ ngx_http_mesh_forward_proto(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
 #endif
 
-    return ngx_http_mesh_observe_set(r, h, &name,
-                                     (u_char *) "x-forwarded-proto", &value);
+    return ngx_http_mesh_headers_set(r, &ctx->headers.forwarded_proto, &name,
+                                     &value);
 }
 
 

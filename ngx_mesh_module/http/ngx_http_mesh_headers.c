@@ -73,7 +73,6 @@ ngx_http_mesh_headers_envoy(ngx_table_elt_t *h,
             && ngx_memcmp(name.data, names[i].data, name.len) == 0)
         {
             ngx_http_mesh_headers_drop(h);
-            headers->envoy = 1;
             return;
         }
     }

@@ -165,28 +165,6 @@ ngx_http_mesh_observe_keep(ngx_table_elt_t *h,
 
 
 ngx_int_t
-ngx_http_mesh_observe_set(ngx_http_request_t *r, ngx_table_elt_t *h,
-    ngx_str_t *name, u_char *lowcase, ngx_str_t *value)
-{
-    if (h == NULL) {
-        h = ngx_list_push(&r->headers_in.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        h->hash = 1;
-        h->key = *name;
-        h->lowcase_key = lowcase;
-        ngx_mesh_table_elt_end(h);
-    }
-
-    h->value = *value;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_http_mesh_observe_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
     return ngx_http_mesh_headers_forward(r, ctx);

@@ -95,12 +95,5 @@ ngx_http_mesh_ctx_t *ngx_http_mesh_observe_ctx(ngx_http_request_t *r);
 /* the time of all attempts; -1: nothing was sent */
 ngx_msec_t ngx_http_mesh_observe_upstream(ngx_http_request_t *r);
 
-/*
- * Sets a header of the request that goes to the upstream: "h", or a new one if
- * that is NULL.  "name" is static, "lowcase" is the same in lower case.
- */
-ngx_int_t ngx_http_mesh_observe_set(ngx_http_request_t *r, ngx_table_elt_t *h,
-    ngx_str_t *name, u_char *lowcase, ngx_str_t *value);
-
 
 #endif /* _NGX_HTTP_MESH_OBSERVE_H_INCLUDED_ */

@@ -48,7 +48,7 @@ ngx_http_mesh_trace_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
     tc = mmcf->trace;
 
-    if (!tc->enabled || r != r->main) {
+    if (r != r->main) {
         return NGX_OK;
     }
 

@@ -31,7 +31,8 @@ import struct
 import threading
 import time
 
-from mesh_test import SLOW, at_end, wait
+from mesh_fault import Fault
+from mesh_test import SLOW, wait
 
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
@@ -62,52 +63,18 @@ class Attempt:
         self.time = time.monotonic()
 
 
-class Fault2:
-    def __init__(self, *script, n=3, window=None):
-        self.script = script
+class Fault2(Fault):
+    def __init__(self, *script, window=None, **kw):
         self.window = window
-        self.attempts = []
         self.connections = 0
         self.strange = []               # frames that no client may send
-        self.lock = threading.Lock()
-        self.stopped = threading.Event()
-        self.sockets = [socket.socket() for _ in range(n)]
-        for s in self.sockets:
-            s.bind(('127.0.0.1', 0))
-            s.listen(64)
-            threading.Thread(target=self.accept, args=(s,),
-                             daemon=True).start()
-        self.ports = [s.getsockname()[1] for s in self.sockets]
-        at_end(self.close)
+        super().__init__(*script, **kw)
 
-    def close(self):
-        self.stopped.set()
-        for s in self.sockets:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()
-
-    def reset(self, *script):
+    def serve(self, s, port):
         with self.lock:
-            self.attempts = []
-            if script:
-                self.script = script
-
-    def accept(self, listening):
-        while True:
-            try:
-                s, _ = listening.accept()
-            except OSError:
-                return
-            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                self.connections += 1
-                number = self.connections
-            threading.Thread(target=_Connection(
-                self, s, listening.getsockname()[1], number).run,
-                daemon=True).start()
+            self.connections += 1
+            number = self.connections
+        _Connection(self, s, port, number).run()
 
 
 class _Connection:

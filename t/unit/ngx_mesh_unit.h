@@ -103,5 +103,12 @@ void ngx_mesh_unit_diag(const char *fmt, ...);
 
 void ngx_mesh_unit_add(ngx_mesh_unit_test_t *test);
 
+/*
+ * Memory that forked processes share, with nginx's slab pool in it, as a zone
+ * has it; NULL if there is none.  unmap() gives it back.
+ */
+ngx_slab_pool_t *ngx_mesh_unit_zone(size_t size);
+void ngx_mesh_unit_unmap(ngx_slab_pool_t *shpool);
+
 
 #endif /* _NGX_MESH_UNIT_H_INCLUDED_ */

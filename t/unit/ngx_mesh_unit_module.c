@@ -280,3 +280,42 @@ ngx_mesh_unit_write(u_char *start, u_char *last)
 
     (void) ngx_write_fd(ngx_stdout, start, last - start);
 }
+
+
+ngx_slab_pool_t *
+ngx_mesh_unit_zone(size_t size)
+{
+    u_char           *addr;
+    ngx_slab_pool_t  *shpool;
+
+    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+                -1, 0);
+    if (addr == MAP_FAILED) {
+        return NULL;
+    }
+
+    shpool = (ngx_slab_pool_t *) addr;
+
+    shpool->end = addr + size;
+    shpool->min_shift = 3;
+    shpool->addr = addr;
+
+    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
+        (void) munmap(addr, size);
+        return NULL;
+    }
+
+    ngx_slab_init(shpool);
+
+    shpool->log_ctx = (u_char *) " in the test zone";
+    shpool->log_nomem = 0;
+
+    return shpool;
+}
+
+
+void
+ngx_mesh_unit_unmap(ngx_slab_pool_t *shpool)
+{
+    (void) munmap(shpool, shpool->end - (u_char *) shpool);
+}

@@ -155,31 +155,11 @@ MESH_UNIT(mesh_unit_limit_order)
 static ngx_mesh_shm_t *
 mesh_unit_limit_zone(ngx_mesh_unit_t *u)
 {
-    u_char           *addr;
     ngx_slab_pool_t  *shpool;
 
-    addr = mmap(NULL, MESH_LIMIT_ZONE, PROT_READ|PROT_WRITE,
-                MAP_SHARED|MAP_ANONYMOUS, -1, 0);
-    if (addr == MAP_FAILED) {
-        return NULL;
-    }
+    shpool = ngx_mesh_unit_zone(MESH_LIMIT_ZONE);
 
-    shpool = (ngx_slab_pool_t *) addr;
-
-    shpool->end = addr + MESH_LIMIT_ZONE;
-    shpool->min_shift = 3;
-    shpool->addr = addr;
-
-    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
-        return NULL;
-    }
-
-    ngx_slab_init(shpool);
-
-    shpool->log_ctx = (u_char *) " in the test zone";
-    shpool->log_nomem = 0;
-
-    return ngx_mesh_shm_attach(u->pool, shpool);
+    return shpool ? ngx_mesh_shm_attach(u->pool, shpool) : NULL;
 }
 
 

@@ -24,31 +24,11 @@
 static ngx_mesh_metrics_t *
 mesh_unit_metrics_create(ngx_mesh_unit_t *u, size_t size)
 {
-    u_char           *addr;
     ngx_slab_pool_t  *shpool;
 
-    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-                -1, 0);
-    if (addr == MAP_FAILED) {
-        return NULL;
-    }
+    shpool = ngx_mesh_unit_zone(size);
 
-    shpool = (ngx_slab_pool_t *) addr;
-
-    shpool->end = addr + size;
-    shpool->min_shift = 3;
-    shpool->addr = addr;
-
-    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
-        return NULL;
-    }
-
-    ngx_slab_init(shpool);
-
-    shpool->log_ctx = (u_char *) " in the test zone";
-    shpool->log_nomem = 0;
-
-    return ngx_mesh_metrics_attach(u->pool, shpool);
+    return shpool ? ngx_mesh_metrics_attach(u->pool, shpool) : NULL;
 }
 
 
@@ -57,7 +37,7 @@ mesh_unit_metrics_destroy(ngx_mesh_metrics_t *m)
 {
     ngx_mesh_metrics_exit_worker(m);
 
-    (void) munmap(m->shpool, m->shpool->end - (u_char *) m->shpool);
+    ngx_mesh_unit_unmap(m->shpool);
 }
 
 

@@ -19,32 +19,16 @@
 static ngx_int_t
 mesh_unit_proxies_create(ngx_shm_zone_t *zone, size_t size)
 {
-    u_char           *addr;
     ngx_slab_pool_t  *shpool;
 
-    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-                -1, 0);
-    if (addr == MAP_FAILED) {
+    shpool = ngx_mesh_unit_zone(size);
+    if (shpool == NULL) {
         return NGX_ERROR;
     }
-
-    shpool = (ngx_slab_pool_t *) addr;
-
-    shpool->end = addr + size;
-    shpool->min_shift = 3;
-    shpool->addr = addr;
-
-    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_slab_init(shpool);
-
-    shpool->log_ctx = (u_char *) " in the test zone";
 
     ngx_memzero(zone, sizeof(ngx_shm_zone_t));
 
-    zone->shm.addr = addr;
+    zone->shm.addr = (u_char *) shpool;
     zone->shm.size = size;
     zone->data = ngx_mesh_proxies_attach(shpool);
 
@@ -56,7 +40,7 @@ static void
 mesh_unit_proxies_destroy(ngx_shm_zone_t *zone)
 {
     ngx_mesh_proxies_close(zone);
-    (void) munmap(zone->shm.addr, zone->shm.size);
+    ngx_mesh_unit_unmap((ngx_slab_pool_t *) zone->shm.addr);
 }
 
 

@@ -24,38 +24,18 @@
 static ngx_mesh_shm_t *
 mesh_unit_shm_create(ngx_mesh_unit_t *u, size_t size)
 {
-    u_char           *addr;
     ngx_slab_pool_t  *shpool;
 
-    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
-                -1, 0);
-    if (addr == MAP_FAILED) {
-        return NULL;
-    }
+    shpool = ngx_mesh_unit_zone(size);
 
-    shpool = (ngx_slab_pool_t *) addr;
-
-    shpool->end = addr + size;
-    shpool->min_shift = 3;
-    shpool->addr = addr;
-
-    if (ngx_shmtx_create(&shpool->mutex, &shpool->lock, NULL) != NGX_OK) {
-        return NULL;
-    }
-
-    ngx_slab_init(shpool);
-
-    shpool->log_ctx = (u_char *) " in the test zone";
-    shpool->log_nomem = 0;
-
-    return ngx_mesh_shm_attach(u->pool, shpool);
+    return shpool ? ngx_mesh_shm_attach(u->pool, shpool) : NULL;
 }
 
 
 static void
 mesh_unit_shm_destroy(ngx_mesh_shm_t *shm)
 {
-    (void) munmap(shm->shpool, shm->shpool->end - (u_char *) shm->shpool);
+    ngx_mesh_unit_unmap(shm->shpool);
 }
 
 
