@@ -31,6 +31,7 @@ def total(cls, shape, requests, bench, keep=None):
                  '--callgrind-out-file=' + out])
     with proxy:
         load.requests(proxy, requests, bench.cores.load)
+        proxy.settle()
         proxy.process.stop(signal.SIGQUIT)
 
     with open(out) as f:

@@ -17,8 +17,10 @@ import system
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, 'build', 'bench')
-MODULE = os.path.join(ROOT, 'build', 'debian', 'ngx_http_mesh_module.so')
+BUILD = os.environ.get('MESH_BENCH_DIR') \
+    or os.path.join(ROOT, 'build', 'bench')
+MODULE = os.path.join(ROOT, 'build', os.environ.get('BUILD') or 'debian',
+                      'ngx_http_mesh_module.so')
 MESH_PARAMS = os.path.join(ROOT, 'conf', 'mesh_params')
 FOREVER = 1000000000
 KEEPALIVE = 128
@@ -75,6 +77,9 @@ class Proxy:
         if int(body.split()[0]) not in ports:
             raise RuntimeError('%s routes %s to the wrong node'
                                % (self.title, s.path))
+
+    def settle(self):
+        """After the last request: waits for what is done later."""
 
     def stop(self):
         self.process.stop(self.stop_signal)
@@ -294,6 +299,7 @@ class Mesh(Nginx):
     title = 'nginx mesh'
     zone = '64m'
     direction = 'egress'
+    more = ''                   # other directives of mesh {}, whole lines
 
     def __init__(self, shape, core, wrapper=(), doc=None, version='1'):
         super().__init__(shape, core, wrapper)
@@ -328,9 +334,10 @@ class Mesh(Nginx):
                 'mesh bench {\n'
                 '    resource virtualNode/%s;\n'
                 '    control_plane file:%s;\n'
-                '%s}\n'
+                '%s%s}\n'
                 % (MODULE, documents.CLIENT, self.path,
-                   '    zone %s;\n' % self.zone if self.zone else ''))
+                   '    zone %s;\n' % self.zone if self.zone else '',
+                   self.more))
 
     def http(self):
         return ('    include %s;\n'

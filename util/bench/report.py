@@ -3,6 +3,7 @@
 import os
 
 import control_report
+import observe_report
 import plot
 import proxies
 import rate
@@ -232,6 +233,7 @@ def targets(results):
                          for p in ('before', 'during', 'after'))
             add(what + ': failed requests', '0', str(errors), errors == 0)
     return (out + resilience_report.targets(results)
+            + observe_report.targets(results)
             + control_report.targets(results))
 
 
@@ -261,6 +263,7 @@ SECTIONS = (
     ('A large mesh', large),
     ('Resilience configured', resilience_report.configured),
     ('An application at twice its capacity', resilience_report.brownout),
+    ('Metrics, traces and logs', observe_report.section),
     ('The control plane', control_report.section))
 
 

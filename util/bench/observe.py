@@ -1,0 +1,248 @@
+"""What it costs to watch: instructions for a request, CPU time and requests a
+second, with metrics, traces and access logs on and off.
+
+Egress, one route, one target.  Requests a second and CPU time are those of pairs:
+two proxies that differ in one thing run next to each other, and the load goes to
+one for a second, then to the other, the first to begin changing each time.  So
+a machine that drifts does it to both, and what is compared are the quotients.
+
+Requests are sampled by rules without a fixed target, so that their share is the
+rate at any speed.
+"""
+
+import contextlib
+import json
+import math
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import instructions
+import load
+import proxies
+import shapes
+import sinks
+import system
+
+SECTION = 'observe'
+TITLE = 'Metrics, traces and logs'
+PAIRS = 2           # of one start of two proxies
+SLICE = 1           # seconds
+WARMUP = 3000       # requests
+
+XRAY = 'xray 127.0.0.1:%(xray)d rules=%(rules)s;'
+OTLP = ('otlp http://127.0.0.1:%(otlp)d interval=500ms; '
+        'trace_sampling rules=%(rules)s;')
+STATSD = 'statsd 127.0.0.1:%(statsd)d;'
+
+JSON = {'json': [{'key': key, 'value': '%%%s%%' % value} for key, value in (
+    ('time', 'START_TIME'), ('method', 'REQ(:METHOD)'), ('path', 'REQ(:PATH)'),
+    ('status', 'RESPONSE_CODE'), ('flags', 'RESPONSE_FLAGS'),
+    ('sent', 'BYTES_SENT'), ('duration', 'DURATION'),
+    ('authority', 'REQ(:AUTHORITY)'), ('request_id', 'REQ(X-REQUEST-ID)'),
+    ('upstream', 'UPSTREAM_HOST'))]}
+
+
+@dataclass
+class Variant:
+    title: str
+    base: str = 'default'       # the other one of the pair
+    mesh: str = ''              # directives
+    rate: float = None          # of sampling
+    sink: str = None            # who counts what is sampled
+    log: dict = None            # "file" of the access log, without its path
+
+
+VARIANTS = {
+    'off': Variant('all off', None, 'metrics_zone off; envoy_headers off;'),
+    'metrics': Variant('metrics only', 'off', 'envoy_headers off;'),
+    'default': Variant('default: metrics, x-request-id', 'metrics'),
+    'same': Variant('default, a second one'),
+    'xray-0': Variant('X-Ray, 0 % sampled', mesh=XRAY, rate=0, sink='xray'),
+    'xray-5': Variant('X-Ray, 5 % sampled', mesh=XRAY, rate=.05, sink='xray'),
+    'xray-100': Variant('X-Ray, 100 % sampled', mesh=XRAY, rate=1,
+                        sink='xray'),
+    'otlp-5': Variant('W3C, OTLP, 5 % sampled', mesh=OTLP, rate=.05,
+                      sink='otlp'),
+    'text': Variant('access log, default text', log={}),
+    'json': Variant('access log, JSON of ten', log={'format': JSON}),
+    'all': Variant('X-Ray 5 %, JSON log, StatsD', mesh=XRAY + ' ' + STATSD,
+                   rate=.05, sink='xray', log={'format': JSON}),
+}
+
+
+class Observed(proxies.Mesh):
+    """A sidecar with a variant's directives and log."""
+
+    # graceful, so that spans and lines that wait are not lost
+    stop_signal = signal.SIGQUIT
+
+    def __init__(self, variant, receivers, shape, core, wrapper=()):
+        super().__init__(shape, core, wrapper)
+        self.variant = variant
+        self.receivers = receivers
+        self.sent = 0
+        self.log = os.path.join(self.dir, 'access.log')
+        if variant.log is not None:
+            spec = self.document['virtualNodes'][0]['spec']
+            spec['logging'] = {'accessLog': {'file': dict(
+                variant.log, path=self.log)}}
+
+    def prepare(self):
+        ports = {name: s.port for name, s in self.receivers.items()}
+        ports['rules'] = self.write('rules.json', json.dumps({
+            'version': 2, 'rules': [],
+            'default': {'fixed_target': 0, 'rate': self.variant.rate or 0}}))
+        self.more = '    %s\n' % (self.variant.mesh % ports)
+        return super().prepare()
+
+    def start(self):
+        self.before = self.received()
+        return super().start()
+
+    def received(self):
+        sink = self.variant.sink
+        return self.receivers[sink].count() if sink else 0
+
+    def settle(self):
+        """Without a master nginx ends at once, and spans have to be sent."""
+
+        last, since = self.received(), time.monotonic()
+        while time.monotonic() - since < 1.5:
+            time.sleep(.1)
+            now = self.received()
+            if now != last:
+                last, since = now, time.monotonic()
+
+    def told(self):
+        """Segments or spans, and lines, once it has ended; the log goes."""
+
+        lines = 0
+        if self.variant.log is not None:
+            with open(self.log, 'rb') as f:
+                lines = sum(part.count(b'\n')
+                            for part in iter(lambda: f.read(1 << 20), b''))
+            os.unlink(self.log)
+        return {'requests': self.sent, 'traces': self.received() - self.before,
+                'lines': lines}
+
+
+def receivers(bench, stack):
+    return {name: stack.enter_context(sinks.Sink(kind, bench.cores.backend))
+            for name, kind in (('xray', 'udp'), ('statsd', 'udp'),
+                               ('otlp', 'otlp'))}
+
+
+def wanted(bench):
+    return {name: v for name, v in VARIANTS.items()
+            if bench.wants(SECTION, name, 'mesh')}
+
+
+def check(bench, name, told):
+    """What was not told did not cost anything either."""
+
+    v, n = VARIANTS[name], told['requests']
+
+    if v.sink:
+        # requests that the end of a slice cuts off are traced, not counted
+        least = 4 * math.sqrt(n * v.rate * (1 - v.rate)) + .01 * n * v.rate
+        if abs(told['traces'] - n * v.rate) > least:
+            bench.warn('%s: %d of %d requests traced, the rate is %g'
+                       % (v.title, told['traces'], n, v.rate))
+
+    if v.log is not None and told['lines'] < n:
+        bench.warn('%s: %d lines of %d requests'
+                   % (v.title, told['lines'], n))
+    return told
+
+
+def sample(bench, proxy):
+    pids = proxy.process.pids()
+    before = system.cpu_seconds(pids)
+    out = load.wrk(proxy, SLICE, bench.cores.load)
+    spent = system.cpu_seconds(pids) - before
+
+    proxy.sent += out['requests']
+    if out['errors']:
+        bench.warn('%s: %d errors' % (proxy.variant.title, out['errors']))
+    return {'rps': out['rps'], 'cpu_us': spent / out['requests'] * 1e6,
+            'proxy_share': 100 * spent * out['rps'] / out['requests']}
+
+
+def pairs(bench, n, name, make):
+    """Two proxies, a few times one after the other."""
+
+    v, out = VARIANTS[name], []
+
+    with make(VARIANTS[v.base]) as base, make(v) as proxy:
+        for p in (base, proxy):
+            load.requests(p, WARMUP, bench.cores.load, load.CONNECTIONS)
+            p.sent += WARMUP
+        for i in range(1 if bench.quick else PAIRS):
+            both = (base, proxy) if (n + i) % 2 else (proxy, base)
+            got = {id(p): sample(bench, p) for p in both}
+            out.append({'base': got[id(base)], 'own': got[id(proxy)]})
+
+    base.told()
+    return out, check(bench, name, proxy.told())
+
+
+def rates(bench, receivers, results):
+    for n in range(bench.rounds):
+        for name, v in wanted(bench).items():
+            if v.base is None:
+                continue
+            bench.progress(SECTION, n, name)
+
+            def make(variant):
+                return Observed(variant, receivers,
+                                shapes.one(bench.backend.ports),
+                                bench.cores.proxy)
+
+            with bench.attempt(SECTION, name):
+                samples, told = pairs(bench, n, name, make)
+                r = results.setdefault('pairs', {}).setdefault(
+                    name, {'samples': [], 'told': []})
+                r['samples'] += samples
+                r['told'].append(told)
+
+
+def counts(bench, receivers, results):
+    try:
+        proxies.program('valgrind')
+    except system.Skip as skip:
+        bench.warn('%s: %s' % (SECTION, skip))
+        return
+
+    n = bench.callgrind_requests
+    shape = shapes.one(bench.backend.ports)
+
+    for name, v in wanted(bench).items():
+        if name == 'same':
+            continue
+        bench.progress(SECTION, 0, name, 'instructions')
+        made = []
+
+        def make(*args):
+            made.append(Observed(v, receivers, *args))
+            return made[-1]
+
+        with bench.attempt(SECTION, name):
+            total, told = [], []
+            for requests in (n, 2 * n):
+                total.append(instructions.total(make, shape, requests, bench))
+                made[-1].sent = requests
+                told.append(check(bench, name, made[-1].told()))
+            results.setdefault('instructions', {})[name] = {
+                'instructions': (total[1] - total[0]) / n, 'requests': n,
+                'traces': told[1]['traces'] - told[0]['traces']}
+
+
+def run(bench, results):
+    if not bench.available(proxies.Mesh):
+        return
+    with contextlib.ExitStack() as stack:
+        to = receivers(bench, stack)
+        rates(bench, to, results)
+        counts(bench, to, results)
