@@ -293,7 +293,7 @@ ngx_mesh_sink_finish(ngx_mesh_sink_t *sk)
 }
 
 
-/* NGX_OK: the round is over; NGX_AGAIN: not yet; NGX_ERROR: nobody listens */
+/* NGX_OK: the round is over; NGX_AGAIN: not yet; NGX_ERROR: it came to nothing */
 
 static ngx_int_t
 ngx_mesh_sink_go(ngx_mesh_sink_t *sk, ngx_uint_t final)
@@ -314,6 +314,10 @@ ngx_mesh_sink_go(ngx_mesh_sink_t *sk, ngx_uint_t final)
         }
 
         rc = ngx_mesh_sink_fill(sk);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
 
         if (rc == NGX_DONE && !sk->ready) {
             return NGX_OK;
@@ -372,7 +376,7 @@ ngx_mesh_sink_dropped(ngx_mesh_sink_t *sk)
 }
 
 
-/* NGX_DONE: there is no more; NGX_AGAIN: call again */
+/* NGX_DONE: there is no more; NGX_AGAIN: call again; NGX_ERROR */
 
 static ngx_int_t
 ngx_mesh_sink_fill(ngx_mesh_sink_t *sk)
@@ -457,8 +461,15 @@ ngx_mesh_sink_fill_emf(ngx_mesh_sink_t *sk)
 {
     u_char                *p;
     uint64_t              *told;
+    ngx_int_t              rc;
     ngx_time_t            *tp;
     ngx_mesh_stats_row_t  *row;
+
+    rc = ngx_mesh_stats_collect(sk->it.pass);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (sk->it.set > NGX_MESH_STATS_APPMESH_TARGET) {
         return NGX_DONE;
@@ -472,9 +483,15 @@ ngx_mesh_sink_fill_emf(ngx_mesh_sink_t *sk)
         return NGX_AGAIN;
     }
 
-    if (ngx_mesh_stats_read(sk->it.pass, sk->it.set, sk->it.row++, &row)
-        != NGX_OK)
-    {
+    rc = ngx_mesh_stats_read(sk->it.pass, sk->it.set, sk->it.row, &row);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    sk->it.row++;
+
+    if (rc != NGX_OK) {
         return NGX_AGAIN;
     }
 

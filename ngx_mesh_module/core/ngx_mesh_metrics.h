@@ -239,20 +239,33 @@ extern ngx_mesh_metrics_row_t  ngx_mesh_metrics_unread[];
  * Reading, in any worker: "index" begins at 0 and is moved on; NGX_DONE after
  * the last row.  Labels are those of "m" and stay until the next call; values
  * are sums over all workers, gauges over living ones.  "overflow": what found
- * no room, the last row, and only if there is something.  One row costs a lock
- * and a look at each worker: who reads thousands does it in steps.
+ * no room, the last row, and only if there is something; without "values" it
+ * is always there.  One row costs a lock and a look at each worker: who reads
+ * thousands does it in steps.
  */
 
 typedef struct {
     ngx_mesh_metrics_kind_e  kind;
     ngx_str_t                labels[NGX_MESH_METRICS_LABELS];
+    ngx_uint_t               at;            /* the row, for reread() */
+    uint64_t                 key;           /* of its labels */
     ngx_uint_t               overflow;
-    uint64_t                *values;        /* room for all, of the caller */
+    uint64_t                *values;        /* room for all, of the caller; or
+                                               NULL */
 } ngx_mesh_metrics_read_t;
 
 ngx_int_t ngx_mesh_metrics_read(ngx_mesh_metrics_t *m,
     ngx_mesh_metrics_kind_e kind, ngx_uint_t *index,
     ngx_mesh_metrics_read_t *row);
+
+/*
+ * The values of a row that was read before, which was "at" there and had that
+ * key.  NGX_DECLINED: it is another's by now, or an overflow row without
+ * anything in it.
+ */
+ngx_int_t ngx_mesh_metrics_reread(ngx_mesh_metrics_t *m,
+    ngx_mesh_metrics_kind_e kind, ngx_uint_t at, uint64_t key,
+    uint64_t *values);
 
 /*
  * The sum over all workers of one value of a row that this worker has; without

@@ -442,7 +442,6 @@ ngx_int_t
 ngx_mesh_metrics_read(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
     ngx_uint_t *index, ngx_mesh_metrics_read_t *row)
 {
-    u_char                    *p;
     size_t                     n;
     ngx_uint_t                 i;
     ngx_mesh_metrics_meta_t   *meta;
@@ -477,7 +476,13 @@ ngx_mesh_metrics_read(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
         }
 
         ngx_memcpy(m->text, meta->text, n);
-        ngx_mesh_metrics_sum(m, kind, (*index)++, row->values);
+
+        row->at = (*index)++;
+        row->key = meta->key;
+
+        if (row->values) {
+            ngx_mesh_metrics_sum(m, kind, row->at, row->values);
+        }
 
         ngx_shmtx_unlock(&m->shpool->mutex);
 
@@ -491,19 +496,60 @@ ngx_mesh_metrics_read(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
     }
 
     *index = NGX_MESH_METRICS_NO_ROW;
+
+    row->at = NGX_MESH_METRICS_NO_ROW;
+    row->key = 0;
     row->overflow = 1;
 
-    ngx_mesh_metrics_sum(m, kind, NGX_MESH_METRICS_NO_ROW, row->values);
+    if (row->values
+        && ngx_mesh_metrics_reread(m, kind, row->at, row->key, row->values)
+           != NGX_OK)
+    {
+        return NGX_DONE;
+    }
 
-    p = (u_char *) row->values;
+    return NGX_OK;
+}
 
-    for (n = ngx_mesh_metrics_values(kind) * sizeof(uint64_t); n; n--) {
-        if (*p++) {
+
+ngx_int_t
+ngx_mesh_metrics_reread(ngx_mesh_metrics_t *m, ngx_mesh_metrics_kind_e kind,
+    ngx_uint_t at, uint64_t key, uint64_t *values)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_mesh_metrics_meta_t  *meta;
+
+    if (m->sh == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (at != NGX_MESH_METRICS_NO_ROW) {
+        rc = NGX_DECLINED;
+
+        ngx_shmtx_lock(&m->shpool->mutex);
+
+        meta = ngx_mesh_metrics_meta(&m->sh->tables[kind], kind, at);
+
+        if (meta->live && meta->key == key) {
+            ngx_mesh_metrics_sum(m, kind, at, values);
+            rc = NGX_OK;
+        }
+
+        ngx_shmtx_unlock(&m->shpool->mutex);
+
+        return rc;
+    }
+
+    ngx_mesh_metrics_sum(m, kind, NGX_MESH_METRICS_NO_ROW, values);
+
+    for (i = 0; i < ngx_mesh_metrics_values(kind); i++) {
+        if (values[i]) {
             return NGX_OK;
         }
     }
 
-    return NGX_DONE;
+    return NGX_DECLINED;
 }
 
 

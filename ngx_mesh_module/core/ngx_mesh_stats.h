@@ -13,9 +13,10 @@
  * from the model in force and from the shared status when they are asked for.
  *
  * A pass (ngx_mesh_stats_t) is one look at all of that: it finds the rows and
- * sorts them, and then gives one sample after the other, so that who writes
- * them may stop between any two.  The values are those of the moment a sample
- * is given.
+ * sorts them, and then gives one sample after the other.  It does so in small
+ * steps, each of which looks at one row at most, so that who calls may stop
+ * between any two of them, however many rows there are.  The values are those
+ * of the moment a sample is given.
  */
 
 
@@ -164,11 +165,17 @@ typedef struct {
 typedef struct ngx_mesh_stats_s  ngx_mesh_stats_t;
 
 /*
- * A pass in "pool", over what metrics and model have now.  "snapshot" is held
- * by the caller as long as the pass, or NULL.  NULL if memory is short.
+ * A pass in "pool", over what metrics and model have.  "snapshot" is held by
+ * the caller as long as the pass, or NULL.  NULL if memory is short.
  */
 ngx_mesh_stats_t *ngx_mesh_stats_create(ngx_pool_t *pool,
     ngx_mesh_conf_t *mcf, ngx_mesh_snapshot_t *snapshot);
+
+/*
+ * A step of finding the rows: NGX_OK: all are found; NGX_AGAIN: call again;
+ * NGX_ERROR: memory is short.  ngx_mesh_stats_next() does it by itself.
+ */
+ngx_int_t ngx_mesh_stats_collect(ngx_mesh_stats_t *st);
 
 /* tags for every sample (stats_tags): 0 or 2 of them */
 ngx_uint_t ngx_mesh_stats_tags(ngx_mesh_stats_t *st, ngx_str_t *names,
@@ -181,12 +188,16 @@ const char *ngx_mesh_stats_label(ngx_mesh_stats_t *st,
 /* 1: the proxy is a virtual gateway */
 ngx_uint_t ngx_mesh_stats_gateway(ngx_mesh_stats_t *st);
 
-/* the number of rows of a set, some of which may be gone when they are read */
+/*
+ * The number of rows of a set, once all are found; some may be gone when they
+ * are read.
+ */
 ngx_uint_t ngx_mesh_stats_rows(ngx_mesh_stats_t *st, ngx_mesh_stats_set_e set);
 
 /*
  * Reads a row, unless it was the last one that was read.  NGX_DECLINED: it is
- * gone.  The row is the pass's, good until the next call.
+ * gone; NGX_AGAIN: call again, it is made of many.  The row is the pass's, good
+ * until the next call.
  */
 ngx_int_t ngx_mesh_stats_read(ngx_mesh_stats_t *st, ngx_mesh_stats_set_e set,
     ngx_uint_t n, ngx_mesh_stats_row_t **row);
@@ -194,7 +205,7 @@ ngx_int_t ngx_mesh_stats_read(ngx_mesh_stats_t *st, ngx_mesh_stats_set_e set,
 
 /*
  * The next sample; NGX_AGAIN: there was none in this step, call again;
- * NGX_DONE: that was all.  Of each set, BY_ROW goes through the statistics of
+ * NGX_DONE: that was all; NGX_ERROR: memory is short.  Of each set, BY_ROW goes through the statistics of
  * one row and then of the next; BY_NAME through the rows of one name and then
  * of the next, "first" being set with the first sample of a name.
  */
@@ -224,10 +235,6 @@ ngx_int_t ngx_mesh_stats_next(ngx_mesh_stats_iterator_t *it,
 
 
 /* --- ngx_mesh_stats_proxy.c --- */
-
-/* values of the proxy itself */
-void ngx_mesh_stats_proxy(ngx_mesh_conf_t *mcf, ngx_mesh_snapshot_t *snapshot,
-    uint64_t *values);
 
 /* by the master when it has read a configuration: since when it runs */
 void ngx_mesh_stats_init(void);

@@ -23,18 +23,20 @@
 
 static ngx_int_t ngx_mesh_stats_add_cluster(ngx_mesh_stats_t *st,
     ngx_mesh_cluster_t *cluster, ngx_uint_t app);
-static void ngx_mesh_stats_join(ngx_array_t *rows);
 static void ngx_mesh_stats_members(ngx_mesh_stats_t *st,
     ngx_mesh_cluster_t *cluster);
 static void ngx_mesh_stats_limits(ngx_mesh_stats_t *st,
     ngx_mesh_cluster_t *cluster);
 
 
+/* the nodes of the model and their listeners, and those of the application */
+
 ngx_int_t
-ngx_mesh_stats_clusters(ngx_mesh_stats_t *st)
+ngx_mesh_stats_find_cluster(ngx_mesh_stats_t *st)
 {
-    ngx_uint_t                i, k;
+    ngx_uint_t                app;
     ngx_mesh_model_t         *model;
+    ngx_mesh_cluster_t       *clusters;
     ngx_mesh_virtual_node_t  *node;
 
     if (st->snapshot == NULL) {
@@ -43,105 +45,69 @@ ngx_mesh_stats_clusters(ngx_mesh_stats_t *st)
 
     model = st->snapshot->model;
 
-    for (i = 0; i < model->nnodes; i++) {
-        node = &model->nodes[i];
-
-        for (k = 0; k < node->listeners.nelts; k++) {
-            if (ngx_mesh_stats_add_cluster(st, &node->clusters[k], 0)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
+    if (st->index == 0 && st->listener == 0) {
+        st->proxy[NGX_MESH_STATS_CLUSTERS] = 0;
+        st->proxy[NGX_MESH_STATS_ENDPOINTS] = model->nendpoints;
     }
 
-    if (st->snapshot->app) {
-        for (k = 0; k < model->node->listeners.nelts; k++) {
-            if (ngx_mesh_stats_add_cluster(st, &st->snapshot->app[k], 1)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
+    app = (st->index == model->nnodes);
+
+    if (st->index > model->nnodes || (app && st->snapshot->app == NULL)) {
+        return NGX_OK;
     }
 
-    ngx_mesh_stats_sort(&st->rows[NGX_MESH_STATS_CLUSTER]);
-    ngx_mesh_stats_join(&st->rows[NGX_MESH_STATS_CLUSTER]);
+    node = app ? model->node : &model->nodes[st->index];
+    clusters = app ? st->snapshot->app : node->clusters;
 
-    return NGX_OK;
+    if (st->listener == node->listeners.nelts) {
+        st->listener = 0;
+        st->index++;
+        return NGX_AGAIN;
+    }
+
+    if (ngx_mesh_stats_add_cluster(st, &clusters[st->listener++], app)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    st->proxy[NGX_MESH_STATS_CLUSTERS]++;
+
+    return NGX_AGAIN;
 }
 
+
+/* of two with the same name one has the counts and the other the endpoints */
 
 static ngx_int_t
 ngx_mesh_stats_add_cluster(ngx_mesh_stats_t *st, ngx_mesh_cluster_t *cluster,
     ngx_uint_t app)
 {
     u_char                   text[NGX_MESH_METRICS_CLUSTER_LEN];
-    ngx_str_t                name;
+    ngx_str_t                labels[NGX_MESH_STATS_LABELS];
     ngx_mesh_stats_entry_t  *entry;
 
-    entry = ngx_array_push(&st->rows[NGX_MESH_STATS_CLUSTER]);
+    ngx_memzero(labels, sizeof(labels));
+
+    /* labels of metrics are cut to that length */
+
+    labels[0].data = text;
+    ngx_mesh_metrics_cluster_name(st->snapshot->model, cluster, app,
+                                  &labels[0]);
+    labels[0].len = ngx_min(labels[0].len, NGX_MESH_STATS_LABEL);
+
+    entry = ngx_mesh_stats_found(st, labels);
     if (entry == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(entry, sizeof(ngx_mesh_stats_entry_t));
-
-    entry->kind = NGX_MESH_METRICS_CLUSTER;
-    entry->cluster = cluster;
-    entry->app = app;
-
-    /* labels of metrics are cut to that length */
-
-    name.data = text;
-    ngx_mesh_metrics_cluster_name(st->snapshot->model, cluster, app, &name);
-    name.len = ngx_min(name.len, NGX_MESH_STATS_LABEL);
-
-    entry->labels[0].len = name.len;
-    entry->labels[0].data = ngx_pstrdup(st->pool, &name);
-
-    return entry->labels[0].data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* of two with the same name one has the counts and the other the endpoints */
-
-static void
-ngx_mesh_stats_join(ngx_array_t *rows)
-{
-    ngx_uint_t               i, n;
-    ngx_mesh_stats_entry_t  *entry;
-
-    entry = rows->elts;
-    n = 0;
-
-    for (i = 0; i < rows->nelts; i++) {
-
-        if (n
-            && entry[n - 1].labels[0].len == entry[i].labels[0].len
-            && ngx_memcmp(entry[n - 1].labels[0].data, entry[i].labels[0].data,
-                          entry[i].labels[0].len) == 0)
-        {
-            if (entry[n - 1].cluster == NULL) {
-                entry[n - 1].cluster = entry[i].cluster;
-                entry[n - 1].app = entry[i].app;
-
-            } else if (entry[n - 1].after == 0) {
-                entry[n - 1].index = entry[i].index;
-                entry[n - 1].after = entry[i].after;
-            }
-
-            continue;
-        }
-
-        if (n != i) {
-            entry[n] = entry[i];
-        }
-
-        n++;
+    if (entry->cluster == NULL) {
+        entry->kind = NGX_MESH_METRICS_CLUSTER;
+        entry->cluster = cluster;
+        entry->app = app;
     }
 
-    rows->nelts = n;
+    return NGX_OK;
 }
 
 
@@ -158,7 +124,7 @@ ngx_mesh_stats_read_cluster(ngx_mesh_stats_t *st,
         v[i] = NGX_MESH_STATS_ABSENT;
     }
 
-    counted = (entry->after
+    counted = (entry->counted
                && ngx_mesh_stats_read_metrics(st, entry, v) == NGX_OK);
 
     if (!counted) {

@@ -21,8 +21,6 @@
 
 static void ngx_mesh_stats_document(ngx_mesh_conf_t *mcf,
     ngx_mesh_shm_status_t *status, uint64_t *v);
-static void ngx_mesh_stats_model(ngx_mesh_snapshot_t *snapshot, uint64_t *v);
-static void ngx_mesh_stats_processes(uint64_t *v);
 static ngx_int_t ngx_mesh_stats_memory(ngx_pid_t pid, uint64_t *private,
     uint64_t *shared);
 
@@ -45,13 +43,17 @@ ngx_mesh_stats_init(void)
 
 
 void
-ngx_mesh_stats_proxy(ngx_mesh_conf_t *mcf, ngx_mesh_snapshot_t *snapshot,
-    uint64_t *v)
+ngx_mesh_stats_proxy(ngx_mesh_stats_t *st)
 {
-    ngx_uint_t               i, index, draining;
-    ngx_core_conf_t         *ccf;
-    ngx_mesh_shm_status_t    status;
-    ngx_mesh_metrics_read_t  read;
+    uint64_t                 *v;
+    ngx_uint_t                i, index, draining;
+    ngx_core_conf_t          *ccf;
+    ngx_mesh_conf_t          *mcf;
+    ngx_mesh_shm_status_t     status;
+    ngx_mesh_metrics_read_t   read;
+
+    mcf = st->mcf;
+    v = st->proxy;
 
     for (i = 0; i < NGX_MESH_STATS_PROXY_VALUES; i++) {
         v[i] = NGX_MESH_STATS_ABSENT;
@@ -66,13 +68,12 @@ ngx_mesh_stats_proxy(ngx_mesh_conf_t *mcf, ngx_mesh_snapshot_t *snapshot,
     ngx_mesh_shm_status(mcf->shm, &status);
 
     ngx_mesh_stats_document(mcf, &status, v);
-    ngx_mesh_stats_model(snapshot, v);
 
     draining = ngx_exiting || ngx_mesh_shm_draining(mcf->shm);
 
     v[NGX_MESH_STATS_ONE] = 1;
-    v[NGX_MESH_STATS_LIVE] = (snapshot && !draining);
-    v[NGX_MESH_STATS_STATE] = draining ? 1 : (snapshot ? 0 : 3);
+    v[NGX_MESH_STATS_LIVE] = (st->snapshot && !draining);
+    v[NGX_MESH_STATS_STATE] = draining ? 1 : (st->snapshot ? 0 : 3);
     v[NGX_MESH_STATS_UPTIME] = ngx_time() - ngx_mesh_stats_started;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
@@ -80,8 +81,6 @@ ngx_mesh_stats_proxy(ngx_mesh_conf_t *mcf, ngx_mesh_snapshot_t *snapshot,
 
     v[NGX_MESH_STATS_CONCURRENCY] = (ngx_process == NGX_PROCESS_SINGLE)
                                     ? 1 : ccf->worker_processes;
-
-    ngx_mesh_stats_processes(v);
 }
 
 
@@ -123,32 +122,6 @@ ngx_mesh_stats_document(ngx_mesh_conf_t *mcf, ngx_mesh_shm_status_t *status,
 }
 
 
-static void
-ngx_mesh_stats_model(ngx_mesh_snapshot_t *snapshot, uint64_t *v)
-{
-    ngx_uint_t         i, n;
-    ngx_mesh_model_t  *model;
-
-    if (snapshot == NULL) {
-        return;
-    }
-
-    model = snapshot->model;
-    n = 0;
-
-    for (i = 0; i < model->nnodes; i++) {
-        n += model->nodes[i].listeners.nelts;
-    }
-
-    if (snapshot->app) {
-        n += model->node->listeners.nelts;
-    }
-
-    v[NGX_MESH_STATS_CLUSTERS] = n;
-    v[NGX_MESH_STATS_ENDPOINTS] = model->nendpoints;
-}
-
-
 ngx_int_t
 ngx_mesh_stats_config(ngx_mesh_stats_t *st, ngx_str_t *labels)
 {
@@ -172,42 +145,54 @@ ngx_mesh_stats_config(ngx_mesh_stats_t *st, ngx_str_t *labels)
 }
 
 
-static void
-ngx_mesh_stats_processes(uint64_t *v)
+/* this one, the master, the others; what they share is counted once */
+
+ngx_int_t
+ngx_mesh_stats_process(ngx_mesh_stats_t *st)
 {
-    uint64_t   private, shared, max;
-    ngx_int_t  i, n;
+    uint64_t    private, shared, *v;
+    ngx_pid_t   pid;
+    ngx_uint_t  i, workers;
 
-    if (ngx_mesh_stats_memory(ngx_pid, &private, &max) != NGX_OK) {
-        return;
+    v = st->proxy;
+    i = st->index++;
+
+    workers = (ngx_process == NGX_PROCESS_WORKER);
+
+    if (i == 0) {
+        pid = ngx_pid;
+
+    } else if (i == 1 && workers) {
+        pid = ngx_parent;
+
+    } else if (workers && (ngx_int_t) i - 2 < ngx_last_process) {
+        pid = ngx_processes[i - 2].pid;
+
+        if (pid <= 0 || pid == ngx_pid) {
+            return NGX_AGAIN;
+        }
+
+    } else {
+        return NGX_OK;
     }
 
-    v[NGX_MESH_STATS_ALLOCATED] = private;
-
-    n = (ngx_process == NGX_PROCESS_WORKER) ? ngx_last_process : -1;
-
-    for (i = -1; i < n; i++) {
-
-        if (i >= 0
-            && (ngx_processes[i].pid <= 0 || ngx_processes[i].pid == ngx_pid))
-        {
-            continue;
-        }
-
-        if (ngx_mesh_stats_memory(i < 0 ? ngx_parent : ngx_processes[i].pid,
-                                  &private, &shared)
-            == NGX_OK)
-        {
-            v[NGX_MESH_STATS_ALLOCATED] += private;
-            max = ngx_max(max, shared);
-        }
-
-        if (ngx_process != NGX_PROCESS_WORKER) {
-            break;
-        }
+    if (ngx_mesh_stats_memory(pid, &private, &shared) != NGX_OK) {
+        return i ? NGX_AGAIN : NGX_OK;
     }
 
-    v[NGX_MESH_STATS_HEAP] = v[NGX_MESH_STATS_ALLOCATED] + max;
+    if (i == 0) {
+        v[NGX_MESH_STATS_ALLOCATED] = private;
+        v[NGX_MESH_STATS_HEAP] = private + shared;
+        st->shared = shared;
+        return NGX_AGAIN;
+    }
+
+    v[NGX_MESH_STATS_ALLOCATED] += private;
+
+    st->shared = ngx_max(st->shared, shared);
+    v[NGX_MESH_STATS_HEAP] = v[NGX_MESH_STATS_ALLOCATED] + st->shared;
+
+    return NGX_AGAIN;
 }
 
 

@@ -274,7 +274,13 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
         a->pause = 0;
 
         do {
-            a->done = (a->fill(a) == NGX_OK);
+            rc = a->fill(a);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            a->done = (rc == NGX_OK);
 
         } while (!a->done && !a->pause
                  && a->buf->end - a->buf->last > NGX_HTTP_MESH_ADMIN_ROOM);

@@ -15,7 +15,8 @@ typedef struct ngx_http_mesh_admin_s  ngx_http_mesh_admin_t;
 
 /*
  * Writes the next piece of a page with ngx_http_mesh_admin_print(), at most a
- * few kilobytes.  NGX_OK: that was the last one; NGX_AGAIN: call again.
+ * few kilobytes.  NGX_OK: that was the last one; NGX_AGAIN: call again;
+ * NGX_ERROR: memory is short, the page cannot be completed.
  */
 typedef ngx_int_t (*ngx_http_mesh_admin_fill_pt)(ngx_http_mesh_admin_t *a);
 

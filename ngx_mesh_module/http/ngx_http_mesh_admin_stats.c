@@ -7,9 +7,10 @@
  * The pages of statistics: /stats as Envoy writes it, in text or JSON, and the
  * text of Prometheus.
  *
- * A call of a fill function writes one sample, or one line of a histogram.
- * Looking for the next sample may take long, when a filter drops most of them;
- * so a call ends its turn when it has taken some time.
+ * A call of a fill function does one step: it finds a row, or looks at a sample
+ * and writes it, or writes one line of a histogram.  A turn, after which others
+ * have theirs, is a number of steps, and less where they take long: when a
+ * filter is slow, say.
  */
 
 
@@ -22,6 +23,7 @@
 #include "ngx_mesh_stats.h"
 
 
+#define NGX_HTTP_MESH_STATS_STEPS   512     /* of a turn */
 #define NGX_HTTP_MESH_STATS_TURN    1000    /* us */
 #define NGX_HTTP_MESH_STATS_FILTER  1024    /* bytes of a filter */
 
@@ -33,6 +35,8 @@ typedef struct {
     ngx_mesh_regex_t           *filter;     /* or NULL */
     ngx_uint_t                  used_only;
     ngx_uint_t                  line;       /* of a histogram, the next one */
+    ngx_uint_t                  steps;      /* of this turn */
+    uint64_t                    end;        /* of it, us; 0: not known yet */
     ngx_uint_t                  members;    /* in the JSON so far */
 } ngx_http_mesh_stats_t;
 
@@ -44,6 +48,7 @@ static ngx_int_t ngx_http_mesh_stats_filter(ngx_http_mesh_admin_t *a,
 static ngx_int_t ngx_http_mesh_stats_refuse(ngx_http_mesh_admin_t *a,
     ngx_str_t *reason);
 static ngx_int_t ngx_http_mesh_stats_refused(ngx_http_mesh_admin_t *a);
+static void ngx_http_mesh_stats_step(ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_stats_next(ngx_http_mesh_admin_t *a);
 static ngx_uint_t ngx_http_mesh_stats_wanted(ngx_http_mesh_stats_t *s);
 static uint64_t ngx_http_mesh_stats_now(void);
@@ -260,39 +265,51 @@ ngx_http_mesh_stats_refused(ngx_http_mesh_admin_t *a)
 }
 
 
-/* NGX_OK: there is one; NGX_AGAIN: not in this turn; NGX_DONE */
+/* the clock is looked at now and then */
+
+static void
+ngx_http_mesh_stats_step(ngx_http_mesh_admin_t *a)
+{
+    ngx_http_mesh_stats_t  *s;
+
+    s = a->data;
+
+    if (++s->steps % 32) {
+        return;
+    }
+
+    if (s->end == 0) {
+        s->end = ngx_http_mesh_stats_now() + NGX_HTTP_MESH_STATS_TURN;
+        return;
+    }
+
+    if (s->steps == NGX_HTTP_MESH_STATS_STEPS
+        || ngx_http_mesh_stats_now() > s->end)
+    {
+        s->steps = 0;
+        s->end = 0;
+        a->pause = 1;
+    }
+}
+
+
+/* NGX_OK: there is one; NGX_AGAIN: not in this step; NGX_DONE; NGX_ERROR */
 
 static ngx_int_t
 ngx_http_mesh_stats_next(ngx_http_mesh_admin_t *a)
 {
-    uint64_t                end;
     ngx_int_t               rc;
-    ngx_uint_t              n;
     ngx_http_mesh_stats_t  *s;
 
     s = a->data;
-    end = 0;
 
-    for (n = 1; /* void */ ; n++) {
+    rc = ngx_mesh_stats_next(&s->it, &s->sample);
 
-        rc = ngx_mesh_stats_next(&s->it, &s->sample);
-
-        if (rc == NGX_DONE || (rc == NGX_OK && ngx_http_mesh_stats_wanted(s))) {
-            return rc;
-        }
-
-        if (n % 32) {
-            continue;
-        }
-
-        if (end == 0) {
-            end = ngx_http_mesh_stats_now() + NGX_HTTP_MESH_STATS_TURN;
-
-        } else if (ngx_http_mesh_stats_now() > end) {
-            a->pause = 1;
-            return NGX_AGAIN;
-        }
+    if (rc == NGX_OK && !ngx_http_mesh_stats_wanted(s)) {
+        return NGX_AGAIN;
     }
+
+    return rc;
 }
 
 
@@ -346,6 +363,8 @@ ngx_http_mesh_stats_text(ngx_http_mesh_admin_t *a)
 
     s = a->data;
 
+    ngx_http_mesh_stats_step(a);
+
     rc = ngx_http_mesh_stats_next(a);
 
     if (rc == NGX_DONE && s->it.types == NGX_MESH_STATS_SCALARS) {
@@ -355,7 +374,7 @@ ngx_http_mesh_stats_text(ngx_http_mesh_admin_t *a)
     }
 
     if (rc != NGX_OK) {
-        return (rc == NGX_DONE) ? NGX_OK : NGX_AGAIN;
+        return (rc == NGX_DONE) ? NGX_OK : rc;
     }
 
     end = a->buf->end;
@@ -387,11 +406,13 @@ ngx_http_mesh_stats_prometheus(ngx_http_mesh_admin_t *a)
     s = a->data;
     end = a->buf->end;
 
+    ngx_http_mesh_stats_step(a);
+
     if (s->line == 0) {
         rc = ngx_http_mesh_stats_next(a);
 
         if (rc != NGX_OK) {
-            return (rc == NGX_DONE) ? NGX_OK : NGX_AGAIN;
+            return (rc == NGX_DONE) ? NGX_OK : rc;
         }
 
         if (s->sample.first) {
@@ -429,10 +450,12 @@ ngx_http_mesh_stats_json(ngx_http_mesh_admin_t *a)
         ngx_http_mesh_admin_print(a, "{\"stats\":[");
     }
 
+    ngx_http_mesh_stats_step(a);
+
     rc = ngx_http_mesh_stats_next(a);
 
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+    if (rc == NGX_AGAIN || rc == NGX_ERROR) {
+        return rc;
     }
 
     if (rc == NGX_DONE) {
