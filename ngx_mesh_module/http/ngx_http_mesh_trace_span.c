@@ -29,6 +29,7 @@ static void ngx_http_mesh_span_url(ngx_http_request_t *r,
     ngx_mesh_span_t *span);
 static void ngx_http_mesh_span_client(ngx_http_request_t *r,
     ngx_mesh_span_t *span);
+static ngx_uint_t ngx_http_mesh_span_address(ngx_str_t *s);
 static void ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_span_t *span, u_char *cluster);
 static void ngx_http_mesh_span_xray(ngx_http_request_t *r,
@@ -181,17 +182,23 @@ ngx_http_mesh_span_url(ngx_http_request_t *r, ngx_mesh_span_t *span)
 }
 
 
-/* the first address of X-Forwarded-For, else the peer's */
+/*
+ * The first address of X-Forwarded-For, else the peer's.  X-Ray wants one, and
+ * clients may write anything there.
+ */
 
 static void
 ngx_http_mesh_span_client(ngx_http_request_t *r, ngx_mesh_span_t *span)
 {
     u_char           *p, *last;
+    ngx_str_t         first;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    span->client = r->connection->addr_text;
+    if (r->connection->sockaddr->sa_family != AF_UNIX) {
+        span->client = r->connection->addr_text;
+    }
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
@@ -215,15 +222,75 @@ ngx_http_mesh_span_client(ngx_http_request_t *r, ngx_mesh_span_t *span)
                 continue;
             }
 
-            span->forwarded = 1;
-            span->client.data = p;
+            first.data = p;
 
             while (p < last && *p != ',' && *p != ' ') { p++; }
 
-            span->client.len = p - span->client.data;
+            first.len = p - first.data;
+
+            if (ngx_http_mesh_span_address(&first)) {
+                span->forwarded = 1;
+                span->client = first;
+            }
+
             return;
         }
     }
+}
+
+
+/* 1: it is one; a port and brackets, which some proxies add, are taken off */
+
+static ngx_uint_t
+ngx_http_mesh_span_address(ngx_str_t *s)
+{
+    u_char     *p, *last, text[NGX_INET6_ADDRSTRLEN + 1];
+    u_char      bytes[16];
+    ngx_str_t   address;
+
+    address = *s;
+    last = address.data + address.len;
+    p = ngx_strlchr(address.data, last, ':');
+
+    if (address.len && address.data[0] == '[') {
+        address.data++;
+        p = ngx_strlchr(address.data, last, ']');
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        address.len = p - address.data;
+        p++;
+
+    } else if (p && ngx_strlchr(p + 1, last, ':') == NULL) {
+        address.len = p - address.data;
+
+    } else {
+        p = last;
+    }
+
+    if (p && p < last
+        && (*p != ':' || ngx_atoi(p + 1, last - p - 1) == NGX_ERROR))
+    {
+        return 0;
+    }
+
+    if (address.len > NGX_INET6_ADDRSTRLEN) {
+        return 0;
+    }
+
+    *ngx_cpymem(text, address.data, address.len) = '\0';
+
+    if (inet_pton(AF_INET, (char *) text, bytes) != 1
+        && inet_pton(AF_INET6, (char *) text, bytes) != 1)
+    {
+        return 0;
+    }
+
+    *s = address;
+
+    return 1;
 }
 
 

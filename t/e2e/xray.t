@@ -1,21 +1,26 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 #
 # Segments of X-Ray, each checked against the rules of its document: one for
 # each pass through a proxy, joined to one tree by applications that forward the
 # header; of failed and retried requests; and none that a request waits for when
 # the daemon is away.  An id that came in is never another one further on.
 
+import copy
+import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
+import mesh_xray_schema
+
 from mesh_test import (Backend, Sidecar, connect, directory, document, endpoint,
-                       exchange, free_port, reply, request, tap, wait)
+                       exchange, free_port, read_all, reply, request, tap, wait)
 from mesh_xray import Daemon
 
 ROOT = '1-5759e988-bd862e3fe1be46a994272793'
@@ -30,6 +35,71 @@ def given(id=ROOT, sampled='1'):
 
 def fields(header):
     return dict(part.split('=', 1) for part in header.split(';'))
+
+
+def documents():
+    """Who looks at segments finds out what is wrong with them."""
+    daemon = Daemon()
+    app = Backend(answer=lambda r: reply('', '503 X'))
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh=ALL % (daemon.port, 'retries=on')).start()
+    p.at('1')
+    p.get()
+    good = (daemon.wait(1) or [{}])[0]
+    tap.same(daemon.bad, [], 'one that is good')
+
+    # what is wrong, where, with what in its place (None: it is taken out), and
+    # can the model know it?
+    broken = (
+        ('no name', ['name'], None, True),
+        ('a long name', ['name'], 'n' * 201, False),
+        ('a name with a bracket', ['name'], 'm/<me>', False),
+        ('an id of 15 digits', ['id'], '0' * 15, True),
+        ('no trace_id', ['trace_id'], None, True),
+        ('a trace_id of W3C', ['trace_id'], '5759e988' * 4, True),
+        ('no end', ['end_time'], None, True),
+        ('an end while in progress', ['in_progress'], True, True),
+        ('a start that is text', ['start_time'], '1700000000', True),
+        ('a parent_id that is none', ['parent_id'], 'parent', False),
+        ('a status that is text', ['http', 'response', 'status'], '503', True),
+        ('a member of http.request nobody knows',
+         ['http', 'request', 'host'], 'app.local', False),
+        ('a client_ip that is none',
+         ['http', 'request', 'client_ip'], 'unix:', False),
+        ('a 503 without a fault', ['fault'], None, False),
+        ('a fault that is a number', ['fault'], 1, True),
+        ('an annotation with a colon', ['annotations', 'a:b'], 'x', False),
+        ('an annotation that is a list', ['annotations', 'a'], [1], True),
+        ('a long annotation', ['annotations', 'a'], 'x' * 1001, False),
+        ('51 annotations', ['annotations'],
+         {'k%d' % i: 1 for i in range(51)}, False),
+        ('a namespace nobody knows', ['subsegments', 0, 'namespace'], 'http',
+         False),
+        ('a subsegment without an id', ['subsegments', 0, 'id'], None, False),
+        ('a precursor that is no id', ['subsegments', 0, 'precursor_ids'],
+         ['x'], False),
+        ('a member nobody knows', ['kind'], 'server', False),
+        ('more than 64 kB', ['metadata'], {'a': {'b': 'x' * 65536}}, False))
+
+    for source in mesh_xray_schema.sources():
+        knows = source.name == mesh_xray_schema.Schema.name
+        text = json.dumps(good)
+        tap.same(source.problems(good, text), [], '%s takes it' % source.name)
+        for what, path, value, model in broken:
+            if not knows and not model:
+                continue
+            bad = copy.deepcopy(good)
+            part = bad
+            for name in path[:-1]:
+                part = part[name]
+            if value is None:
+                del part[path[-1]]
+            else:
+                part[path[-1]] = value
+            tap.ok(source.problems(bad, json.dumps(bad)),
+                   '%s refuses %s' % (source.name, what))
+    for name, needs in mesh_xray_schema.missing():
+        tap.skip('segments are not looked at by ' + name, needs)
 
 
 class Hop:
@@ -215,6 +285,46 @@ def strange():
              'client_ip is that of X-Forwarded-For')
 
 
+def clients():
+    """The address of the client is one, whatever X-Forwarded-For says."""
+    daemon = Daemon()
+    app = Backend()
+    path = directory() + '/s'
+    p = Sidecar(document(1, {'a': [app.port]}), mesh=ALL % (daemon.port, ''),
+                http='server { listen unix:%s; location / { mesh_pass egress; }'
+                     ' }' % path).start()
+    p.at('1')
+    for text, want, forwarded in (
+            ('1.2.3.4', '1.2.3.4', True),
+            ('1.2.3.4:5678, 10.0.0.1', '1.2.3.4', True),
+            (' fd00::1', 'fd00::1', True),
+            ('[fd00::1]:5678', 'fd00::1', True),
+            ('[fd00::1', '127.0.0.1', False),
+            ('unknown, 1.2.3.4', '127.0.0.1', False),
+            ('_hidden', '127.0.0.1', False),
+            ('1.2.3.4.5', '127.0.0.1', False),
+            ('1.2.3.4:x', '127.0.0.1', False),
+            ('"><script>', '127.0.0.1', False),
+            (',', '127.0.0.1', False),
+            ('', '127.0.0.1', False)):
+        daemon.clear()
+        p.get(headers={'X-Forwarded-For': text})
+        got = (daemon.wait(1) or [{'http': {'request': {}}}])[0]
+        got = got['http']['request']
+        tap.same((got.get('client_ip'), got.get('x_forwarded_for', False)),
+                 (want, forwarded), 'X-Forwarded-For: ' + text)
+
+    daemon.clear()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.sendall(b'GET / HTTP/1.0\r\nHost: app.local\r\n\r\n')
+        read_all(s)
+    got = (daemon.wait(1) or [{'http': {'request': {'client_ip': 'none'}}}])[0]
+    tap.ok('client_ip' not in got['http']['request'],
+           'a client of a UNIX socket has none')
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+
+
 def repeated():
     """A client has sent the header twice: the application must find one."""
     daemon = Daemon()
@@ -337,5 +447,5 @@ def reservoir():
         tap.ok(status and error in said and rules in said, error, said)
 
 
-tap.run(three_hops, decisions, failures, strange, repeated, handed_on, away,
-        single, reservoir)
+tap.run(documents, three_hops, decisions, failures, strange, clients, repeated,
+        handed_on, away, single, reservoir)

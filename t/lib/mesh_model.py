@@ -21,23 +21,26 @@ JSON_TYPES = {'string': str, 'integer': int, 'long': int, 'boolean': bool,
               'timestamp': (int, float), 'list': list, 'structure': dict}
 
 
-def path(name='service-2'):
-    """Of one of botocore's files on App Mesh, None if it is not here."""
-    if name == 'service-2' and SHARED:
-        found = glob.glob(SHARED + '/model/appmesh-2019-01-25.service-2.json')
+def path(name='service-2', api='appmesh', date='2019-01-25', shared=None):
+    """Of one of botocore's files on an API, None if it is not here; "shared"
+    says of which of the two places, None: of either."""
+    if name == 'service-2' and SHARED and shared is not False:
+        found = glob.glob('%s/model/%s-%s.service-2.json' % (SHARED, api, date))
         if found:
             return found[0]
+    if shared:
+        return None
     try:
         import botocore
     except ImportError:
         return None
     found = glob.glob(os.path.join(os.path.dirname(botocore.__file__), 'data',
-                                   'appmesh', '2019-01-25', name + '.json*'))
+                                   api, date, name + '.json*'))
     return found[0] if found else None
 
 
-def read(name='service-2'):
-    where = path(name)
+def read(name='service-2', **which):
+    where = path(name, **which)
     if where is None:
         return None
     opener = gzip.open if where.endswith('.gz') else open
@@ -56,7 +59,7 @@ class Model:
         self.operations = data['operations']
         self.errors = {name: s['error']['httpStatusCode']
                        for name, s in self.shapes.items()
-                       if s.get('exception')}
+                       if s.get('exception') and 'error' in s}
         self.routes = [(op['http']['method'], self.pattern(op), name)
                        for name, op in sorted(self.operations.items())]
 

@@ -1,5 +1,8 @@
 """A daemon of X-Ray that takes segments, and the rules of a segment's document
 (AWS X-Ray Developer Guide, "X-Ray segment documents").
+
+Each segment is looked at three times: by the rules here, which know what this
+proxy writes, and by those of mesh_xray_schema, which others wrote.
 """
 
 import json
@@ -8,6 +11,7 @@ import socket
 import threading
 
 import mesh_test
+import mesh_xray_schema
 
 HEADER = {'format': 'json', 'version': 1}
 
@@ -39,10 +43,12 @@ def problems(data):
     try:
         if json.loads(head) != HEADER:
             found.append('header is %r' % head)
-        segment = json.loads(body.decode('utf-8'), object_pairs_hook=pairs)
+        text = body.decode('utf-8')
+        segment = json.loads(text, object_pairs_hook=pairs)
     except ValueError as e:
         return found + ['not JSON in UTF-8: %s' % e]
-    return found + check(segment, SEGMENT, '')
+    return found + check(segment, SEGMENT, '') \
+        + mesh_xray_schema.problems(segment, text)
 
 
 def pairs(items):
@@ -114,7 +120,10 @@ class Daemon:
                 return
             if not data:
                 return
-            wrong = problems(data)
+            try:
+                wrong = problems(data)
+            except Exception as e:      # or all that come after it were lost
+                wrong = ['its check came to its end: %r' % e]
             with self.lock:
                 self.bad += ['%s: %.300r' % (w, data) for w in wrong]
                 if not wrong:
