@@ -18,24 +18,32 @@
 
 
 static void ngx_mesh_random_seed(void);
-static u_char *ngx_mesh_random_hex(u_char *p, uint32_t value,
-    ngx_uint_t digits);
+static ngx_inline uint64_t ngx_mesh_random_next(void);
+static ngx_inline uint64_t ngx_mesh_random_nibbles(uint64_t value);
+static ngx_inline uint64_t ngx_mesh_random_text(uint64_t nibbles);
 
 
 static uint64_t   ngx_mesh_random_state[4];
 static ngx_pid_t  ngx_mesh_random_pid;
 
 
-/* xoshiro256++ (Blackman and Vigna, 2019) */
-
 uint64_t
 ngx_mesh_random(void)
 {
-    uint64_t  *s, t, result;
-
     if (ngx_mesh_random_pid != ngx_pid) {
         ngx_mesh_random_seed();
     }
+
+    return ngx_mesh_random_next();
+}
+
+
+/* xoshiro256++ (Blackman and Vigna, 2019) */
+
+static ngx_inline uint64_t
+ngx_mesh_random_next(void)
+{
+    uint64_t  *s, t, result;
 
     s = ngx_mesh_random_state;
 
@@ -78,56 +86,76 @@ ngx_mesh_random_seed(void)
 }
 
 
+/*
+ * Eight digits are made at once.  Which bit becomes which of them depends on
+ * the order of bytes, and does not matter.
+ */
+
 u_char *
 ngx_mesh_random_uuid(u_char *p)
 {
-    uint64_t  high, low;
+    uint64_t  first, second, digits, keep, set;
 
-    high = ngx_mesh_random();
-    low = ngx_mesh_random();
+    first = ngx_mesh_random();
+    second = ngx_mesh_random_next();
 
-    /* version 4, variant 10 */
+    digits = ngx_mesh_random_text(ngx_mesh_random_nibbles(first >> 32));
+    ngx_memcpy(p, &digits, 8);
 
-    high = (high & ~((uint64_t) 0xf << 12)) | (uint64_t) 4 << 12;
-    low = (low & ~((uint64_t) 3 << 62)) | (uint64_t) 2 << 62;
+    /* version 4 */
 
-    p = ngx_mesh_random_hex(p, (uint32_t) (high >> 32), 8);
-    *p++ = '-';
-    p = ngx_mesh_random_hex(p, (uint32_t) high >> 16, 4);
-    *p++ = '-';
-    p = ngx_mesh_random_hex(p, (uint32_t) high & 0xffff, 4);
-    *p++ = '-';
-    p = ngx_mesh_random_hex(p, (uint32_t) (low >> 48), 4);
-    *p++ = '-';
-    p = ngx_mesh_random_hex(p, (uint32_t) (low >> 16), 8);
+    ngx_memcpy(&keep, "\xf\xf\xf\xf\0\xf\xf\xf", 8);
+    ngx_memcpy(&set, "\0\0\0\0\4\0\0\0", 8);
 
-    return ngx_mesh_random_hex(p, (uint32_t) low & 0xffff, 4);
+    digits = ngx_mesh_random_nibbles(first & 0xffffffff);
+    digits = ngx_mesh_random_text((digits & keep) | set);
+
+    p[8] = '-';
+    ngx_memcpy(p + 9, &digits, 4);
+    p[13] = '-';
+    ngx_memcpy(p + 14, (u_char *) &digits + 4, 4);
+
+    /* variant 10 */
+
+    ngx_memcpy(&keep, "\3\xf\xf\xf\xf\xf\xf\xf", 8);
+    ngx_memcpy(&set, "\x8\0\0\0\0\0\0\0", 8);
+
+    digits = ngx_mesh_random_nibbles(second >> 32);
+    digits = ngx_mesh_random_text((digits & keep) | set);
+
+    p[18] = '-';
+    ngx_memcpy(p + 19, &digits, 4);
+    p[23] = '-';
+    ngx_memcpy(p + 24, (u_char *) &digits + 4, 4);
+
+    digits = ngx_mesh_random_text(ngx_mesh_random_nibbles(second
+                                                          & 0xffffffff));
+    ngx_memcpy(p + 28, &digits, 8);
+
+    return p + NGX_MESH_UUID_TEXT_LEN;
 }
 
 
-/*
- * All digits at once: each gets a byte, and 39 more if it is above 9, which is
- * what lies between "9" and "a".
- */
+/* each four of 32 bits in a byte of its own */
 
-static u_char *
-ngx_mesh_random_hex(u_char *p, uint32_t value, ngx_uint_t digits)
+static ngx_inline uint64_t
+ngx_mesh_random_nibbles(uint64_t value)
 {
-    uint64_t    x;
-    ngx_uint_t  i;
+    value = (value | value << 16) & 0x0000ffff0000ffffULL;
+    value = (value | value << 8) & 0x00ff00ff00ff00ffULL;
 
-    x = value;
+    return (value | value << 4) & 0x0f0f0f0f0f0f0f0fULL;
+}
 
-    x = (x | x << 16) & 0x0000ffff0000ffffULL;
-    x = (x | x << 8) & 0x00ff00ff00ff00ffULL;
-    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fULL;
 
-    x += 0x3030303030303030ULL
-         + (((x + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL) * 39;
+/* a digit gets 39 more if it is above 9: what lies between "9" and "a" */
 
-    for (i = digits; i--; /* void */ ) {
-        *p++ = (u_char) (x >> (8 * i));
-    }
+static ngx_inline uint64_t
+ngx_mesh_random_text(uint64_t nibbles)
+{
+    uint64_t  letters;
 
-    return p;
+    letters = ((nibbles + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL;
+
+    return nibbles + 0x3030303030303030ULL + letters * 39;
 }
