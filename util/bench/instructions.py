@@ -21,7 +21,7 @@ SHAPES = ('one', 'split', 'many', 'headers', 'regex')
 CONTESTANTS = ('nginx', 'mesh')
 
 
-def total(cls, shape, requests, bench, keep=None):
+def total(cls, shape, requests, bench, keep=None, connections=8):
     out = os.path.join(proxies.BUILD, 'callgrind.out')
     if os.path.exists(out):
         os.unlink(out)
@@ -30,7 +30,7 @@ def total(cls, shape, requests, bench, keep=None):
                 [proxies.program('valgrind'), '--tool=callgrind',
                  '--callgrind-out-file=' + out])
     with proxy:
-        load.requests(proxy, requests, bench.cores.load)
+        load.requests(proxy, requests, bench.cores.load, connections)
         proxy.settle()
         proxy.process.stop(signal.SIGQUIT)
 

@@ -1,10 +1,11 @@
 """What it costs to watch: instructions for a request, CPU time and requests a
 second, with metrics, traces and access logs on and off.
 
-Egress, one route, one target.  Requests a second and CPU time are those of pairs:
-two proxies that differ in one thing run next to each other, and the load goes to
-one for a second, then to the other, the first to begin changing each time.  So
-a machine that drifts does it to both, and what is compared are the quotients.
+Egress, one route, one target.  Requests a second and CPU time are those of
+pairs: two proxies that differ in one thing run next to each other, and the load
+goes to one for a second, then to the other, the first to begin changing each
+time.  So a machine that drifts does it to both, and what is compared are the
+quotients.
 
 Requests are sampled by rules without a fixed target, so that their share is the
 rate at any speed.
@@ -27,7 +28,6 @@ import system
 
 SECTION = 'observe'
 TITLE = 'Metrics, traces and logs'
-PAIRS = 2           # of one start of two proxies
 SLICE = 1           # seconds
 WARMUP = 3000       # requests
 
@@ -52,21 +52,23 @@ class Variant:
     rate: float = None          # of sampling
     sink: str = None            # who counts what is sampled
     log: dict = None            # "file" of the access log, without its path
+    pairs: int = 1              # of one start of the two proxies
 
 
 VARIANTS = {
     'off': Variant('all off', None, 'metrics_zone off; envoy_headers off;'),
-    'metrics': Variant('metrics only', 'off', 'envoy_headers off;'),
+    'metrics': Variant('metrics only', 'off', 'envoy_headers off;', pairs=3),
     'default': Variant('default: metrics, x-request-id', 'metrics'),
-    'same': Variant('default, a second one'),
+    'same': Variant('default, a second one', pairs=3),
     'xray-0': Variant('X-Ray, 0 % sampled', mesh=XRAY, rate=0, sink='xray'),
-    'xray-5': Variant('X-Ray, 5 % sampled', mesh=XRAY, rate=.05, sink='xray'),
+    'xray-5': Variant('X-Ray, 5 % sampled', mesh=XRAY, rate=.05, sink='xray',
+                      pairs=3),
     'xray-100': Variant('X-Ray, 100 % sampled', mesh=XRAY, rate=1,
                         sink='xray'),
     'otlp-5': Variant('W3C, OTLP, 5 % sampled', mesh=OTLP, rate=.05,
                       sink='otlp'),
     'text': Variant('access log, default text', log={}),
-    'json': Variant('access log, JSON of ten', log={'format': JSON}),
+    'json': Variant('access log, JSON of ten', log={'format': JSON}, pairs=3),
     'all': Variant('X-Ray 5 %, JSON log, StatsD', mesh=XRAY + ' ' + STATSD,
                    rate=.05, sink='xray', log={'format': JSON}),
 }
@@ -179,7 +181,7 @@ def pairs(bench, n, name, make):
         for p in (base, proxy):
             load.requests(p, WARMUP, bench.cores.load, load.CONNECTIONS)
             p.sent += WARMUP
-        for i in range(1 if bench.quick else PAIRS):
+        for i in range(1 if bench.quick else v.pairs):
             both = (base, proxy) if (n + i) % 2 else (proxy, base)
             got = {id(p): sample(bench, p) for p in both}
             out.append({'base': got[id(base)], 'own': got[id(proxy)]})
@@ -215,7 +217,7 @@ def counts(bench, receivers, results):
         bench.warn('%s: %s' % (SECTION, skip))
         return
 
-    n = bench.callgrind_requests
+    n = bench.callgrind_requests // 2
     shape = shapes.one(bench.backend.ports)
 
     for name, v in wanted(bench).items():
@@ -230,8 +232,11 @@ def counts(bench, receivers, results):
 
         with bench.attempt(SECTION, name):
             total, told = [], []
+            keep = os.path.join(proxies.BUILD, 'callgrind.observe.' + name)
             for requests in (n, 2 * n):
-                total.append(instructions.total(make, shape, requests, bench))
+                # one connection: how many events come at once is chance
+                total.append(instructions.total(make, shape, requests, bench,
+                                                keep, 1))
                 made[-1].sent = requests
                 told.append(check(bench, name, made[-1].told()))
             results.setdefault('instructions', {})[name] = {

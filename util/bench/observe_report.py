@@ -50,6 +50,7 @@ def costs(results):
         starred = starred or not full
         rows.append([v.title + ('' if full else ' *'),
                      NONE if v.base == 'default' else VARIANTS[v.base].title,
+                     len(samples),
                      number(middle(samples, 'rps')),
                      percent(ratio(samples, 'rps')),
                      number(middle(samples, 'cpu_us'), 1),
@@ -57,11 +58,10 @@ def costs(results):
                      '%.0f %%' % middle(samples, 'proxy_share'),
                      told(name, r['told'])])
     if rows:
-        out += ['Against the default, or what the second column says; of %d '
-                'pairs the median and the quartiles.\n'
-                % max(len(r['samples']) for r in results['pairs'].values()),
-                table(['', 'against', 'requests/s', '', 'CPU µs/request', '',
-                       'proxy', 'told'], rows), '']
+        out += ['Against the default, or what the second column says; in '
+                'brackets the quartiles.\n',
+                table(['', 'against', 'pairs', 'requests/s', '',
+                       'CPU µs/request', '', 'proxy', 'told'], rows), '']
     if starred:
         out += ['\\* the proxy was not the bottleneck; compare CPU per '
                 'request.', '']

@@ -248,6 +248,11 @@ def machine(results):
            '',
            '%s, %d rounds of %d s.' % (results['date'], o['rounds'],
                                        o['seconds'])]
+    took = results.get('took_s')
+    if took:
+        out += ['', 'Took, in seconds: %s; in all %d.' % (
+            ', '.join('%s %d' % i for i in took.items()),
+            sum(took.values()))]
     if results.get('skipped'):
         out += ['', 'Not measured: '
                 + '; '.join('%s (%s)' % i
