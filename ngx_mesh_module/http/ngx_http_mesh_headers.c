@@ -34,6 +34,10 @@ static ngx_int_t ngx_http_mesh_headers_time(ngx_http_request_t *r,
     ngx_str_t *value);
 
 
+static ngx_http_mesh_header_name_t  ngx_http_mesh_headers_id =
+    ngx_http_mesh_header_name("x-request-id", "x-request-id");
+
+
 void
 ngx_http_mesh_headers_envoy(ngx_table_elt_t *h,
     ngx_http_mesh_headers_t *headers)
@@ -64,6 +68,11 @@ ngx_http_mesh_headers_envoy(ngx_table_elt_t *h,
     if (name.len == sizeof("expected-rq-timeout-ms") - 1
         && ngx_memcmp(name.data, "expected-rq-timeout-ms", name.len) == 0)
     {
+        if (headers->expected_timeout) {
+            ngx_http_mesh_headers_drop(h);
+            return;
+        }
+
         headers->expected_timeout = h;
         return;
     }
@@ -93,6 +102,26 @@ ngx_http_mesh_headers_drop(ngx_table_elt_t *h)
 }
 
 
+void
+ngx_http_mesh_headers_drop_others(ngx_http_request_t *r,
+    ngx_table_elt_t *keep, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (&h[i] != keep && ngx_http_mesh_headers_is(&h[i], name)) {
+                ngx_http_mesh_headers_drop(&h[i]);
+            }
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_mesh_headers_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
@@ -111,6 +140,13 @@ ngx_http_mesh_headers_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    /* the application and the traces have to have the same */
+
+    if (ctx->headers.repeated) {
+        ngx_http_mesh_headers_drop_others(r, ctx->headers.request_id,
+                                          &ngx_http_mesh_headers_id.lowcase);
+    }
+
     return ngx_http_mesh_headers_timeout(r, ctx);
 }
 
@@ -121,9 +157,6 @@ ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
 {
     ngx_str_t  value;
 
-    static ngx_http_mesh_header_name_t  name =
-        ngx_http_mesh_header_name("x-request-id", "x-request-id");
-
     value.len = NGX_MESH_UUID_TEXT_LEN;
     value.data = ngx_pnalloc(r->pool, value.len);
     if (value.data == NULL) {
@@ -132,8 +165,8 @@ ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
 
     (void) ngx_mesh_random_uuid(value.data);
 
-    return ngx_http_mesh_headers_set(r, &ctx->headers.request_id, &name,
-                                     &value);
+    return ngx_http_mesh_headers_set(r, &ctx->headers.request_id,
+                                     &ngx_http_mesh_headers_id, &value);
 }
 
 

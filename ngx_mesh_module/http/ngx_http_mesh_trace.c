@@ -24,19 +24,32 @@ static ngx_http_mesh_trace_t *ngx_http_mesh_trace_former(
     ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_trace_create(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_conf_t *tc);
-static void ngx_http_mesh_trace_read(ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_trace_t *trace);
+static ngx_int_t ngx_http_mesh_trace_read(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_t *trace);
+static ngx_int_t ngx_http_mesh_trace_w3c(ngx_http_request_t *r,
+    ngx_mesh_trace_headers_t *th);
 static ngx_uint_t ngx_http_mesh_trace_decide(ngx_http_request_t *r,
     ngx_mesh_trace_t *trace, ngx_mesh_trace_conf_t *tc);
 static ngx_int_t ngx_http_mesh_trace_write(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t notations);
-static void ngx_http_mesh_trace_drop(ngx_http_request_t *r,
-    ngx_table_elt_t *keep, ngx_str_t *name);
+static void ngx_http_mesh_trace_single(ngx_http_request_t *r,
+    ngx_http_mesh_headers_t *headers, ngx_uint_t notations);
 static uint64_t ngx_http_mesh_trace_now(void);
 
 
 #define ngx_http_mesh_trace_value(to, h)                                      \
     if (h) { to = (h)->value; }
+
+
+static ngx_http_mesh_header_name_t  ngx_http_mesh_trace_xray_name =
+    ngx_http_mesh_header_name("X-Amzn-Trace-Id", "x-amzn-trace-id");
+static ngx_http_mesh_header_name_t  ngx_http_mesh_trace_w3c_name =
+    ngx_http_mesh_header_name("traceparent", "traceparent");
+static ngx_http_mesh_header_name_t  ngx_http_mesh_trace_b3_name =
+    ngx_http_mesh_header_name("b3", "b3");
+
+static ngx_str_t  ngx_http_mesh_trace_state_name = ngx_string("tracestate");
+static ngx_str_t  ngx_http_mesh_trace_b3_names = ngx_string("x-b3-");
 
 
 ngx_int_t
@@ -100,7 +113,9 @@ ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     trace = &t->trace;
 
-    ngx_http_mesh_trace_read(ctx, trace);
+    if (ngx_http_mesh_trace_read(r, ctx, trace) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     trace->sampled = ngx_http_mesh_trace_decide(r, trace, tc);
 
@@ -122,8 +137,9 @@ ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 }
 
 
-static void
-ngx_http_mesh_trace_read(ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_t *trace)
+static ngx_int_t
+ngx_http_mesh_trace_read(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_trace_t *trace)
 {
     uint64_t                   random[3];
     ngx_http_mesh_headers_t   *h;
@@ -142,11 +158,88 @@ ngx_http_mesh_trace_read(ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_t *trace)
     ngx_http_mesh_trace_value(th.b3_sampled, h->b3_sampled);
     ngx_http_mesh_trace_value(th.b3_flags, h->b3_flags);
 
+    if (h->repeated && ngx_http_mesh_trace_w3c(r, &th) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     random[0] = ngx_mesh_random();
     random[1] = ngx_mesh_random();
     random[2] = ngx_mesh_random();
 
     ngx_mesh_trace_read(trace, &th, ngx_time(), (u_char *) random);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Trace Context: there is one traceparent, two of them are none; tracestate may
+ * come in several lines, which are one list.
+ */
+
+static ngx_int_t
+ngx_http_mesh_trace_w3c(ngx_http_request_t *r, ngx_mesh_trace_headers_t *th)
+{
+    u_char           *p, *last, list[NGX_MESH_TRACE_TRACESTATE_MAX + 1];
+    size_t            len;
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+    p = list;
+    last = list + sizeof(list);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_mesh_headers_is(&h[i],
+                                         &ngx_http_mesh_trace_w3c_name.lowcase))
+            {
+                n++;
+                continue;
+            }
+
+            len = h[i].value.len;
+
+            if (len == 0
+                || !ngx_http_mesh_headers_is(&h[i],
+                                             &ngx_http_mesh_trace_state_name))
+            {
+                continue;
+            }
+
+            if ((size_t) (last - p) < len + 1) {
+                /* as one that is too long in itself: it is dropped */
+                p = list;
+                last = list;
+                continue;
+            }
+
+            if (p != list) {
+                *p++ = ',';
+            }
+
+            p = ngx_cpymem(p, h[i].value.data, len);
+        }
+    }
+
+    if (n > 1) {
+        ngx_str_null(&th->traceparent);
+    }
+
+    th->tracestate.len = p - list;
+    th->tracestate.data = ngx_pnalloc(r->pool, th->tracestate.len + 1);
+
+    if (th->tracestate.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(th->tracestate.data, list, th->tracestate.len);
+
+    return NGX_OK;
 }
 
 
@@ -182,14 +275,6 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_str_t          value;
     ngx_mesh_trace_t  *trace;
 
-    static ngx_http_mesh_header_name_t  xray =
-        ngx_http_mesh_header_name("X-Amzn-Trace-Id", "x-amzn-trace-id");
-    static ngx_http_mesh_header_name_t  w3c =
-        ngx_http_mesh_header_name("traceparent", "traceparent");
-    static ngx_http_mesh_header_name_t  b3 = ngx_http_mesh_header_name("b3",
-                                                                      "b3");
-    static ngx_str_t  state = ngx_string("tracestate");
-
     trace = &ctx->trace->trace;
 
     len = NGX_MESH_TRACE_XRAY_LEN - NGX_MESH_TRACE_LINEAGE_MAX
@@ -208,7 +293,9 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_xray(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.xray, &xray, &value);
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.xray,
+                                        &ngx_http_mesh_trace_xray_name,
+                                        &value);
     }
 
     if (notations & NGX_MESH_TRACE_W3C) {
@@ -216,13 +303,15 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_traceparent(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.traceparent, &w3c,
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.traceparent,
+                                        &ngx_http_mesh_trace_w3c_name,
                                         &value);
 
         /* it is not of this trace, and must not go on with it */
 
         if (ctx->headers.tracestate && trace->tracestate.len == 0) {
-            ngx_http_mesh_trace_drop(r, NULL, &state);
+            ngx_http_mesh_headers_drop_others(r, NULL,
+                                              &ngx_http_mesh_trace_state_name);
         }
     }
 
@@ -231,48 +320,58 @@ ngx_http_mesh_trace_write(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
         p = ngx_mesh_trace_b3(p, trace);
         value.len = p - value.data;
 
-        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.b3, &b3, &value);
+        rc |= ngx_http_mesh_headers_set(r, &ctx->headers.b3,
+                                        &ngx_http_mesh_trace_b3_name, &value);
     }
 
-    /* who comes next must not find another trace in a second one */
-
-    if (ctx->headers.repeated && rc == NGX_OK) {
-
-        if (notations & NGX_MESH_TRACE_XRAY) {
-            ngx_http_mesh_trace_drop(r, ctx->headers.xray, &xray.lowcase);
-        }
-
-        if (notations & NGX_MESH_TRACE_W3C) {
-            ngx_http_mesh_trace_drop(r, ctx->headers.traceparent,
-                                     &w3c.lowcase);
-        }
-
-        if (notations & NGX_MESH_TRACE_B3) {
-            ngx_http_mesh_trace_drop(r, ctx->headers.b3, &b3.lowcase);
-        }
+    if (rc == NGX_OK
+        && (ctx->headers.repeated || (notations & NGX_MESH_TRACE_B3)))
+    {
+        ngx_http_mesh_trace_single(r, &ctx->headers, notations);
     }
 
     return rc;
 }
 
 
-/* all headers of that name but "keep" */
+/* who comes next must not find another trace in a second one */
 
 static void
-ngx_http_mesh_trace_drop(ngx_http_request_t *r, ngx_table_elt_t *keep,
-    ngx_str_t *name)
+ngx_http_mesh_trace_single(ngx_http_request_t *r,
+    ngx_http_mesh_headers_t *headers, ngx_uint_t notations)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
+    if (notations & NGX_MESH_TRACE_XRAY) {
+        ngx_http_mesh_headers_drop_others(r, headers->xray,
+                                     &ngx_http_mesh_trace_xray_name.lowcase);
+    }
+
+    if (notations & NGX_MESH_TRACE_W3C) {
+        ngx_http_mesh_headers_drop_others(r, headers->traceparent,
+                                     &ngx_http_mesh_trace_w3c_name.lowcase);
+    }
+
+    if (!(notations & NGX_MESH_TRACE_B3)) {
+        return;
+    }
+
+    ngx_http_mesh_headers_drop_others(r, headers->b3,
+                                      &ngx_http_mesh_trace_b3_name.lowcase);
+
+    /* the same in several headers */
+
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (&h[i] != keep
-                && h[i].key.len == name->len
-                && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
+            if (h[i].key.len > ngx_http_mesh_trace_b3_names.len
+                && ngx_memcmp(h[i].lowcase_key,
+                              ngx_http_mesh_trace_b3_names.data,
+                              ngx_http_mesh_trace_b3_names.len)
+                   == 0)
             {
                 ngx_http_mesh_headers_drop(&h[i]);
             }

@@ -86,8 +86,18 @@ typedef struct {
 ngx_int_t ngx_http_mesh_headers_set(ngx_http_request_t *r,
     ngx_table_elt_t **h, ngx_http_mesh_header_name_t *name, ngx_str_t *value);
 
+/* is it of that name?  which is in lower case */
+
+#define ngx_http_mesh_headers_is(h, name)                                     \
+    ((h)->key.len == (name)->len                                              \
+     && ngx_memcmp((h)->lowcase_key, (name)->data, (name)->len) == 0)
+
 /* makes a header of a request one that nginx does not pass on */
 void ngx_http_mesh_headers_drop(ngx_table_elt_t *h);
+
+/* all headers of that name but "keep" */
+void ngx_http_mesh_headers_drop_others(ngx_http_request_t *r,
+    ngx_table_elt_t *keep, ngx_str_t *name);
 
 ngx_int_t ngx_http_mesh_headers_forward(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);

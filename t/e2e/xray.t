@@ -325,22 +325,89 @@ def clients():
     tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
 
 
+def passed(p, app, lines, *names):
+    """What the application gets of these headers, in the order of names."""
+    exchange(p.egress, ('GET / HTTP/1.1\r\nHost: app.local\r\nConnection: '
+                        'close\r\n%s\r\n' % ''.join(
+                            line + '\r\n' for line in lines)).encode())
+    got = app.requests[-1].headers
+    return [[v for k, v in got if k.lower() == name] for name in names]
+
+
 def repeated():
-    """A client has sent the header twice: the application must find one."""
+    """A client has sent a header twice: the application must find one."""
     daemon = Daemon()
     app = Backend()
-    p = Sidecar(document(1, {'a': [app.port]}),
-                mesh=ALL % (daemon.port, '')).start()
+    p = Sidecar(document(1, {'a': [app.port]}), mesh=ALL % (daemon.port, '')
+                + 'trace_headers xray w3c;').start()
     p.at('1')
-    line = 'X-Amzn-Trace-Id: %s\r\n'
-    text = ('GET / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n'
-            + line % given()['X-Amzn-Trace-Id']
-            + line % 'Root=1-00000001-000000000000000000000002;Sampled=0'
-            + '\r\n')
-    exchange(p.egress, text.encode())
-    tap.same([fields(v)['Root'] for k, v in app.requests[-1].headers
-              if k.lower() == 'x-amzn-trace-id'], [ROOT],
-             'of a header that came twice one goes on')
+    mine = 'X-Amzn-Trace-Id: ' + given()['X-Amzn-Trace-Id']
+    other = 'Root=1-00000001-000000000000000000000002;Sampled=0'
+    xray, = passed(p, app, [mine, 'X-Amzn-Trace-Id: ' + other],
+                   'x-amzn-trace-id')
+    tap.same([fields(v)['Root'] for v in xray], [ROOT],
+             'of an X-Amzn-Trace-Id that came twice the first one goes on')
+
+    ids = ['%032x' % n for n in (10, 11)]
+    both = ['traceparent: 00-%s-%s-01' % (id, PARENT) for id in ids]
+    state = 'tracestate: a=1'
+    parent, states = passed(p, app, both + [state], 'traceparent', 'tracestate')
+    tap.ok(len(parent) == 1 and parent[0].split('-')[1] not in ids,
+           'two of traceparent are none: the trace is a new one', parent)
+    tap.same(states, [], 'and tracestate is not of it')
+    parent, xray = passed(p, app, both + [mine], 'traceparent',
+                          'x-amzn-trace-id')
+    tap.same(([v.split('-')[1] for v in parent],
+              [fields(v)['Root'] for v in xray]),
+             ([ROOT[2:].replace('-', '')], [ROOT]),
+             "which is no matter to X-Ray's")
+
+    for lines, want in (
+            ((state, 'tracestate: b=2,c=3'), ['a=1', 'b=2,c=3']),
+            (('tracestate:', state), ['', 'a=1']),
+            (('tracestate: x=' + 'y' * 2000, 'tracestate: z=' + 'y' * 200),
+             []),
+            ((), [])):
+        parent, states = passed(p, app, both[:1] + list(lines), 'traceparent',
+                                'tracestate')
+        tap.same((parent[0].split('-')[1], states), (ids[0], want),
+                 'tracestate in lines of %s' % [len(v) for v in lines])
+
+    n, ms = passed(p, app, ['X-Request-Id: 1', 'x-request-id: 2',
+                            'x-envoy-expected-rq-timeout-ms: 1',
+                            'X-Envoy-Expected-Rq-Timeout-Ms: 2'],
+                   'x-request-id', 'x-envoy-expected-rq-timeout-ms')
+    tap.same((n, ms), (['1'], ['15000']), 'one x-request-id, one time limit')
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+    tap.same(p.bad(), [], 'nothing bad is logged')
+
+
+def b3():
+    """Headers of B3 in whichever form do not contradict the one written."""
+    app = Backend()
+    id = ROOT[2:].replace('-', '')
+    names = ['b3', 'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid',
+             'x-b3-sampled', 'x-b3-flags']
+    values = ['0', id, PARENT, '05e3ac9a4f6e3b90', '1', '0']
+    lines = ['%s: %s' % pair for pair in zip(names, values)]
+
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh='trace_headers b3;').start()
+    p.at('1')
+    got = passed(p, app, lines[1:] + ['X-B3-Sampled: 0'], *names)
+    tap.same((len(got[0]), got[0][0][:33], got[0][0][-2:], got[1:]),
+             (1, id + '-', '-1', [[]] * 5), 'written as one, in place of all')
+    got = passed(p, app, ['x-b3-parentspanid: 1', 'x-b3: 7', 'b33: 8'], *names)
+    tap.same((len(got[0]), got[1:]), (1, [[]] * 5), 'a lone one goes as well')
+    tap.same(passed(p, app, ['x-b3: 7', 'b33: 8'], 'x-b3', 'b33'),
+             [['7'], ['8']], 'others do not')
+
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh='trace_headers xray;').start()
+    p.at('1')
+    got = passed(p, app, lines + ['b3: 1'], *names)
+    tap.same(got, [['0', '1']] + [[v] for v in values[1:]],
+             'left alone if B3 is not written')
 
 
 def handed_on():
@@ -448,4 +515,4 @@ def reservoir():
 
 
 tap.run(documents, three_hops, decisions, failures, strange, clients, repeated,
-        handed_on, away, single, reservoir)
+        b3, handed_on, away, single, reservoir)

@@ -9,7 +9,6 @@ JSON Schema made from its developer guide (t/data/xray-segment.json).
 
 import functools
 import json
-import os
 import re
 
 import mesh_model
