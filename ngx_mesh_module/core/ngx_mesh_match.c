@@ -75,6 +75,46 @@ ngx_mesh_match_service(ngx_mesh_map_t *egress, ngx_str_t *host)
 }
 
 
+/*
+ * Nearly all requests of a service are for a few hosts, each spelled in one
+ * way.  What is not found is not remembered: such names have no end.
+ */
+
+ngx_mesh_virtual_service_t *
+ngx_mesh_match_recall(ngx_mesh_recall_t *recall, ngx_mesh_map_t *egress,
+    ngx_str_t *host)
+{
+    size_t                       len;
+    ngx_mesh_recall_host_t      *h;
+    ngx_mesh_virtual_service_t  *service;
+
+    len = host->len;
+
+    if (len == 0 || len > NGX_MESH_RECALL_LEN) {
+        return ngx_mesh_match_service(egress, host);
+    }
+
+    /* names differ in length, or in how they begin */
+
+    h = &recall->hosts[(len * 5 + host->data[0] + host->data[len / 2])
+                       % NGX_MESH_RECALL_HOSTS];
+
+    if (h->len == len && ngx_memcmp(h->host, host->data, len) == 0) {
+        return h->service;
+    }
+
+    service = ngx_mesh_match_service(egress, host);
+
+    if (service) {
+        h->service = service;
+        h->len = len;
+        ngx_memcpy(h->host, host->data, len);
+    }
+
+    return service;
+}
+
+
 in_port_t
 ngx_mesh_match_port(ngx_mesh_virtual_service_t *service, ngx_str_t *host)
 {

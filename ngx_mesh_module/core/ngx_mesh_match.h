@@ -19,7 +19,28 @@
 #include "ngx_mesh_model.h"
 
 
+/* hosts that were looked up last: as many as a service has backends */
+#define NGX_MESH_RECALL_HOSTS  16
+#define NGX_MESH_RECALL_LEN    64
+
+
 typedef struct ngx_mesh_request_s  ngx_mesh_request_t;
+
+
+/*
+ * What ngx_mesh_match_service() has said of hosts, as they were spelled; of one
+ * map, which must not change.  Zeroed before its first use.
+ */
+
+typedef struct {
+    ngx_mesh_virtual_service_t  *service;
+    size_t                       len;       /* 0: free */
+    u_char                       host[NGX_MESH_RECALL_LEN];
+} ngx_mesh_recall_host_t;
+
+typedef struct {
+    ngx_mesh_recall_host_t       hosts[NGX_MESH_RECALL_HOSTS];
+} ngx_mesh_recall_t;
 
 
 /*
@@ -52,6 +73,12 @@ struct ngx_mesh_request_s {
  */
 ngx_mesh_virtual_service_t *ngx_mesh_match_service(ngx_mesh_map_t *egress,
     ngx_str_t *host);
+
+/*
+ * The same, at a fifth of the cost for a host that came before and was found.
+ */
+ngx_mesh_virtual_service_t *ngx_mesh_match_recall(ngx_mesh_recall_t *recall,
+    ngx_mesh_map_t *egress, ngx_str_t *host);
 
 /*
  * The destination port when no interception tells it: the port of Host, else

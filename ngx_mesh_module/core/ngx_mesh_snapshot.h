@@ -22,6 +22,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh.h"
+#include "ngx_mesh_match.h"
 
 
 typedef struct {
@@ -30,6 +31,7 @@ typedef struct {
     ngx_mesh_model_t        *model;
     ngx_mesh_cluster_t      *app;       /* local application, one a listener
                                            of model->node; NULL without */
+    ngx_mesh_recall_t        recall;    /* of model->egress */
 } ngx_mesh_snapshot_t;
 
 

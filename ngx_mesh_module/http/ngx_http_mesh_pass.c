@@ -172,8 +172,9 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->service = ngx_mesh_match_service(ctx->snapshot->model->egress,
-                                          &rq.host);
+    ctx->service = ngx_mesh_match_recall(&ctx->snapshot->recall,
+                                         ctx->snapshot->model->egress,
+                                         &rq.host);
     if (ctx->service == NULL) {
         return ngx_http_mesh_no_service(r, ctx);
     }

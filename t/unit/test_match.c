@@ -397,7 +397,8 @@ mesh_unit_match_service(ngx_mesh_unit_t *u)
     ngx_str_t                    host;
     ngx_uint_t                   i;
     ngx_mesh_map_t              *map;
-    ngx_mesh_virtual_service_t  *a, *v6, *bare, *longest, *found;
+    ngx_mesh_recall_t            recall;
+    ngx_mesh_virtual_service_t  *a, *v6, *bare, *longest, *found, *again;
 
     static struct {
         char  *host;
@@ -435,9 +436,16 @@ mesh_unit_match_service(ngx_mesh_unit_t *u)
     v6 = mesh_unit_match_new_service(u, map, "[::1]", 1, 8080);
     bare = mesh_unit_match_new_service(u, map, "bare.local", 0, 0);
 
+    ngx_memzero(&recall, sizeof(ngx_mesh_recall_t));
+
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         host = mesh_unit_match_str(tests[i].host);
         found = ngx_mesh_match_service(map, &host);
+
+        again = ngx_mesh_match_recall(&recall, map, &host);
+        MESH_OK(again == found
+                && ngx_mesh_match_recall(&recall, map, &host) == found,
+                "the same is recalled of \"%s\"", tests[i].host);
 
         MESH_OK(found == (tests[i].service == 'a' ? a
                           : tests[i].service == 'v' ? v6
@@ -456,10 +464,23 @@ mesh_unit_match_service(ngx_mesh_unit_t *u)
             "the longest name with the longest port");
     host.len = 255;
     MESH_OK(ngx_mesh_match_service(map, &host) == longest, "and without");
+    MESH_OK(ngx_mesh_match_recall(&recall, map, &host) == longest,
+            "one that is too long to be remembered");
     host.len = 300;
     MESH_OK(ngx_mesh_match_service(map, &host) == NULL, "too long a host");
     host = mesh_unit_match_str("a");
     MESH_OK(ngx_mesh_match_service(NULL, &host) == NULL, "no map");
+
+    /* without the map: what is remembered, and nothing else */
+
+    host = mesh_unit_match_str("bare.local");
+    found = ngx_mesh_match_recall(&recall, map, &host);
+    MESH_OK(ngx_mesh_match_recall(&recall, NULL, &host) == found
+            && found == bare, "a host is remembered");
+
+    host = mesh_unit_match_str("bare.locaL");
+    MESH_OK(ngx_mesh_match_recall(&recall, NULL, &host) == NULL,
+            "in its own spelling");
 }
 
 MESH_UNIT(mesh_unit_match_service)
