@@ -217,12 +217,13 @@ def counts(bench, receivers, results):
         bench.warn('%s: %s' % (SECTION, skip))
         return
 
-    n = bench.callgrind_requests // 2
     shape = shapes.one(bench.backend.ports)
 
     for name, v in wanted(bench).items():
         if name == 'same':
             continue
+        # the fewer requests, the further the sampled ones from their rate
+        n = bench.callgrind_requests // (1 if v.rate else 2)
         bench.progress(SECTION, 0, name, 'instructions')
         made = []
 
