@@ -35,12 +35,15 @@ typedef struct {
 typedef struct {
     ngx_pool_t              *pool;
     ngx_array_t              ops;           /* ngx_mesh_log_op_t */
+    ngx_array_t              names;         /* ngx_str_t */
     ngx_str_t               *error;
 } ngx_mesh_log_compile_t;
 
 
 static ngx_int_t ngx_mesh_log_start(ngx_mesh_log_compile_t *lc,
     ngx_pool_t *pool, ngx_str_t *error);
+static void ngx_mesh_log_end(ngx_mesh_log_compile_t *lc,
+    ngx_mesh_log_format_t *format);
 static ngx_int_t ngx_mesh_log_parse(ngx_mesh_log_compile_t *lc,
     ngx_str_t *text, ngx_mesh_log_style_e style);
 static ngx_int_t ngx_mesh_log_command(ngx_mesh_log_compile_t *lc,
@@ -57,13 +60,17 @@ static ngx_int_t ngx_mesh_log_headers(ngx_mesh_log_compile_t *lc,
     ngx_mesh_log_command_t *cmd, ngx_mesh_log_op_t *op);
 static ngx_int_t ngx_mesh_log_header(ngx_mesh_log_compile_t *lc,
     ngx_mesh_log_command_t *cmd, ngx_str_t *name, ngx_mesh_log_op_e kind,
-    ngx_mesh_log_op_e *op, ngx_str_t *dst);
+    ngx_mesh_log_operand_t *operand);
+static ngx_int_t ngx_mesh_log_slot(ngx_mesh_log_compile_t *lc,
+    ngx_mesh_log_operand_t *operand);
 static ngx_mesh_log_op_e ngx_mesh_log_pseudo(ngx_str_t *name,
     ngx_mesh_log_op_e kind);
+static ngx_uint_t ngx_mesh_log_equal(ngx_str_t *one, ngx_str_t *two);
 static ngx_int_t ngx_mesh_log_start_time(ngx_mesh_log_compile_t *lc,
     ngx_mesh_log_command_t *cmd, ngx_mesh_log_op_t *op);
 static ngx_int_t ngx_mesh_log_grpc(ngx_mesh_log_compile_t *lc,
     ngx_mesh_log_command_t *cmd, ngx_mesh_log_op_t *op);
+static ngx_mesh_log_op_t *ngx_mesh_log_open(ngx_mesh_log_compile_t *lc);
 static ngx_int_t ngx_mesh_log_literal(ngx_mesh_log_compile_t *lc,
     u_char *data, size_t len, ngx_mesh_log_style_e style);
 static ngx_int_t ngx_mesh_log_member(ngx_mesh_log_compile_t *lc,
@@ -88,8 +95,7 @@ ngx_mesh_log_format_text(ngx_mesh_log_format_t *format, ngx_pool_t *pool,
 
     rc = ngx_mesh_log_parse(&lc, text, NGX_MESH_LOG_TEXT);
 
-    format->ops = lc.ops.elts;
-    format->nops = lc.ops.nelts;
+    ngx_mesh_log_end(&lc, format);
 
     return rc;
 }
@@ -115,11 +121,7 @@ ngx_mesh_log_format_json(ngx_mesh_log_format_t *format, ngx_pool_t *pool,
         *wrong = i;
 
         for (k = i + 1; k < n; k++) {
-            if (members[k].key.len == members[i].key.len
-                && ngx_memcmp(members[k].key.data, members[i].key.data,
-                              members[i].key.len)
-                   == 0)
-            {
+            if (ngx_mesh_log_equal(&members[k].key, &members[i].key)) {
                 break;
             }
         }
@@ -143,8 +145,7 @@ ngx_mesh_log_format_json(ngx_mesh_log_format_t *format, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    format->ops = lc.ops.elts;
-    format->nops = lc.ops.nelts;
+    ngx_mesh_log_end(&lc, format);
 
     return NGX_OK;
 }
@@ -157,7 +158,33 @@ ngx_mesh_log_start(ngx_mesh_log_compile_t *lc, ngx_pool_t *pool,
     lc->pool = pool;
     lc->error = error;
 
+    if (ngx_array_init(&lc->names, pool, 8, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_array_init(&lc->ops, pool, 32, sizeof(ngx_mesh_log_op_t));
+}
+
+
+static void
+ngx_mesh_log_end(ngx_mesh_log_compile_t *lc, ngx_mesh_log_format_t *format)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    format->ops = lc->ops.elts;
+    format->nops = lc->ops.nelts;
+    format->names = lc->names.elts;
+    format->nnames = lc->names.nelts;
+    format->mask = 0;
+
+    name = format->names;
+
+    for (i = 0; i < format->nnames; i++) {
+        if (name[i].len) {
+            format->mask |= ngx_mesh_log_name_bit(name[i].data, name[i].len);
+        }
+    }
 }
 
 
@@ -270,12 +297,11 @@ ngx_mesh_log_parse(ngx_mesh_log_compile_t *lc, ngx_str_t *text,
             return rc;
         }
 
-        op = ngx_array_push(&lc->ops);
+        op = ngx_mesh_log_open(lc);
         if (op == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memzero(op, sizeof(ngx_mesh_log_op_t));
         op->style = style;
 
         rc = ngx_mesh_log_operator(lc, &cmd, op);
@@ -437,7 +463,7 @@ ngx_mesh_log_operator(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
         return rc;
     }
 
-    op->op = o->op;
+    op->value.op = o->op;
 
     op->length = cmd->has_length ? cmd->length : NGX_MAX_SIZE_T_VALUE;
 
@@ -454,8 +480,8 @@ ngx_mesh_log_operator(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
         return ngx_mesh_log_grpc(lc, cmd, op);
 
     case NGX_MESH_LOG_TLS:
-        op->text.data = (u_char *) o->variable;
-        op->text.len = ngx_strlen(o->variable);
+        op->value.text.data = (u_char *) o->variable;
+        op->value.text.len = ngx_strlen(o->variable);
         return NGX_OK;
 
     default:
@@ -506,7 +532,7 @@ ngx_mesh_log_headers(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
     ngx_str_t           name;
     ngx_mesh_log_op_e   kind;
 
-    kind = op->op;
+    kind = op->value.op;
     name = cmd->args;
     mark = ngx_strlchr(name.data, name.data + name.len, '?');
 
@@ -514,7 +540,7 @@ ngx_mesh_log_headers(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
         name.len = mark - name.data;
     }
 
-    rc = ngx_mesh_log_header(lc, cmd, &name, kind, &op->op, &op->text);
+    rc = ngx_mesh_log_header(lc, cmd, &name, kind, &op->value);
 
     if (rc != NGX_OK || mark == NULL) {
         return rc;
@@ -529,18 +555,19 @@ ngx_mesh_log_headers(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
                                   cmd->offset);
     }
 
-    return ngx_mesh_log_header(lc, cmd, &name, kind, &op->other_op,
-                               &op->other);
+    return ngx_mesh_log_header(lc, cmd, &name, kind, &op->other);
 }
 
 
 static ngx_int_t
 ngx_mesh_log_header(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
-    ngx_str_t *name, ngx_mesh_log_op_e kind, ngx_mesh_log_op_e *op,
-    ngx_str_t *dst)
+    ngx_str_t *name, ngx_mesh_log_op_e kind, ngx_mesh_log_operand_t *operand)
 {
-    size_t  i;
-    u_char  c;
+    size_t      i;
+    u_char      c;
+    ngx_str_t  *dst;
+
+    dst = &operand->text;
 
     for (i = 0; i < name->len; i++) {
         c = name->data[i];
@@ -562,7 +589,40 @@ ngx_mesh_log_header(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
 
     ngx_strlow(dst->data, dst->data, dst->len);
 
-    *op = ngx_mesh_log_pseudo(dst, kind);
+    operand->op = ngx_mesh_log_pseudo(dst, kind);
+
+    if (operand->op == NGX_MESH_LOG_REQ
+        || operand->op == NGX_MESH_LOG_REQ_WITHOUT_QUERY)
+    {
+        return ngx_mesh_log_slot(lc, operand);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mesh_log_slot(ngx_mesh_log_compile_t *lc, ngx_mesh_log_operand_t *operand)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = lc->names.elts;
+
+    for (i = 0; i < lc->names.nelts; i++) {
+        if (ngx_mesh_log_equal(&name[i], &operand->text)) {
+            operand->slot = i;
+            return NGX_OK;
+        }
+    }
+
+    name = ngx_array_push(&lc->names);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    *name = operand->text;
+    operand->slot = i;
 
     return NGX_OK;
 }
@@ -574,43 +634,49 @@ ngx_mesh_log_pseudo(ngx_str_t *name, ngx_mesh_log_op_e kind)
     ngx_uint_t  i;
 
     static struct {
+        ngx_mesh_log_op_e  kind;
         ngx_str_t          name;
         ngx_mesh_log_op_e  op;
     } pseudo[] = {
-        { ngx_string(":method"), NGX_MESH_LOG_METHOD },
-        { ngx_string(":path"), NGX_MESH_LOG_PATH },
-        { ngx_string(":authority"), NGX_MESH_LOG_AUTHORITY },
-        { ngx_string("host"), NGX_MESH_LOG_AUTHORITY },
-        { ngx_string(":scheme"), NGX_MESH_LOG_SCHEME },
-        { ngx_null_string, NGX_MESH_LOG_LITERAL }
+        { NGX_MESH_LOG_REQ, ngx_string(":method"), NGX_MESH_LOG_METHOD },
+        { NGX_MESH_LOG_REQ, ngx_string(":path"), NGX_MESH_LOG_PATH },
+        { NGX_MESH_LOG_REQ_WITHOUT_QUERY, ngx_string(":path"),
+          NGX_MESH_LOG_PATH_WITHOUT_QUERY },
+        { NGX_MESH_LOG_REQ_WITHOUT_QUERY, ngx_string(":method"),
+          NGX_MESH_LOG_METHOD },
+        { NGX_MESH_LOG_REQ, ngx_string(":authority"),
+          NGX_MESH_LOG_AUTHORITY },
+        { NGX_MESH_LOG_REQ, ngx_string("host"), NGX_MESH_LOG_AUTHORITY },
+        { NGX_MESH_LOG_REQ_WITHOUT_QUERY, ngx_string(":authority"),
+          NGX_MESH_LOG_AUTHORITY },
+        { NGX_MESH_LOG_REQ_WITHOUT_QUERY, ngx_string("host"),
+          NGX_MESH_LOG_AUTHORITY },
+        { NGX_MESH_LOG_REQ, ngx_string(":scheme"), NGX_MESH_LOG_SCHEME },
+        { NGX_MESH_LOG_REQ_WITHOUT_QUERY, ngx_string(":scheme"),
+          NGX_MESH_LOG_SCHEME },
+        { NGX_MESH_LOG_RESP, ngx_string(":status"), NGX_MESH_LOG_STATUS },
+        { NGX_MESH_LOG_RESP, ngx_string("x-envoy-upstream-service-time"),
+          NGX_MESH_LOG_SERVICE_TIME },
+        { NGX_MESH_LOG_LITERAL, ngx_null_string, NGX_MESH_LOG_LITERAL }
     };
 
-    if (kind == NGX_MESH_LOG_RESP) {
-        return (name->len == 7 && ngx_memcmp(name->data, ":status", 7) == 0)
-               ? NGX_MESH_LOG_RESPONSE_CODE : kind;
-    }
-
-    if (kind == NGX_MESH_LOG_TRAILER) {
-        return kind;
-    }
-
     for (i = 0; pseudo[i].name.len; i++) {
-        if (pseudo[i].name.len != name->len
-            || ngx_memcmp(pseudo[i].name.data, name->data, name->len) != 0)
+        if (pseudo[i].kind == kind
+            && ngx_mesh_log_equal(&pseudo[i].name, name))
         {
-            continue;
+            return pseudo[i].op;
         }
-
-        if (pseudo[i].op == NGX_MESH_LOG_PATH
-            && kind == NGX_MESH_LOG_REQ_WITHOUT_QUERY)
-        {
-            return NGX_MESH_LOG_PATH_WITHOUT_QUERY;
-        }
-
-        return pseudo[i].op;
     }
 
     return kind;
+}
+
+
+static ngx_uint_t
+ngx_mesh_log_equal(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
 }
 
 
@@ -631,7 +697,7 @@ ngx_mesh_log_start_time(ngx_mesh_log_compile_t *lc,
                                   &cmd->name, cmd->offset, wrong);
     }
 
-    return ngx_mesh_log_copy(lc->pool, &op->text, &cmd->args);
+    return ngx_mesh_log_copy(lc->pool, &op->value.text, &cmd->args);
 }
 
 
@@ -656,7 +722,7 @@ ngx_mesh_log_grpc(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
             && ngx_strncmp(cmd->args.data, kinds[i].name.data, cmd->args.len)
                == 0)
         {
-            op->op = kinds[i].op;
+            op->value.op = kinds[i].op;
             return NGX_OK;
         }
     }
@@ -667,6 +733,31 @@ ngx_mesh_log_grpc(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
 }
 
 
+/* the last operation while it has no value, otherwise a new one */
+
+static ngx_mesh_log_op_t *
+ngx_mesh_log_open(ngx_mesh_log_compile_t *lc)
+{
+    ngx_mesh_log_op_t  *op;
+
+    if (lc->ops.nelts) {
+        op = (ngx_mesh_log_op_t *) lc->ops.elts + lc->ops.nelts - 1;
+
+        if (op->value.op == NGX_MESH_LOG_LITERAL) {
+            return op;
+        }
+    }
+
+    op = ngx_array_push(&lc->ops);
+
+    if (op) {
+        ngx_memzero(op, sizeof(ngx_mesh_log_op_t));
+    }
+
+    return op;
+}
+
+
 /* joins a literal that follows another one, in one style or escaped */
 
 static ngx_int_t
@@ -674,7 +765,8 @@ ngx_mesh_log_literal(ngx_mesh_log_compile_t *lc, u_char *data, size_t len,
     ngx_mesh_log_style_e style)
 {
     u_char             *p;
-    size_t              size;
+    size_t              size, whole;
+    ngx_str_t          *text;
     uintptr_t           escape;
     ngx_mesh_log_op_t  *op;
 
@@ -682,41 +774,30 @@ ngx_mesh_log_literal(ngx_mesh_log_compile_t *lc, u_char *data, size_t len,
              ? 0 : ngx_escape_json(NULL, data, len);
     size = len + escape;
 
-    op = NULL;
-
-    if (lc->ops.nelts) {
-        op = (ngx_mesh_log_op_t *) lc->ops.elts + lc->ops.nelts - 1;
-
-        if (op->op != NGX_MESH_LOG_LITERAL) {
-            op = NULL;
-        }
-    }
-
+    op = ngx_mesh_log_open(lc);
     if (op == NULL) {
-        op = ngx_array_push(&lc->ops);
-        if (op == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memzero(op, sizeof(ngx_mesh_log_op_t));
+        return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(lc->pool, op->text.len + size);
+    text = &op->before;
+    whole = ngx_align(text->len + size, NGX_MESH_LOG_STEP);
+
+    p = ngx_pcalloc(lc->pool, whole);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, op->text.data, op->text.len);
+    ngx_memcpy(p, text->data, text->len);
 
     if (escape) {
-        ngx_escape_json(p + op->text.len, data, len);
+        ngx_escape_json(p + text->len, data, len);
 
     } else {
-        ngx_memcpy(p + op->text.len, data, len);
+        ngx_memcpy(p + text->len, data, len);
     }
 
-    op->text.data = p;
-    op->text.len += size;
+    text->data = p;
+    text->len += size;
 
     return NGX_OK;
 }

@@ -40,6 +40,9 @@ typedef enum {
     NGX_MESH_LOG_AUTHORITY,
     NGX_MESH_LOG_SCHEME,
 
+    NGX_MESH_LOG_STATUS,            /* RESP(): strings */
+    NGX_MESH_LOG_SERVICE_TIME,
+
     NGX_MESH_LOG_PROTOCOL,
     NGX_MESH_LOG_UPSTREAM_PROTOCOL,
     NGX_MESH_LOG_RESPONSE_CODE,
@@ -97,20 +100,43 @@ typedef enum {
 } ngx_mesh_log_style_e;
 
 
+/* what an operator stands for */
+
 typedef struct {
     ngx_mesh_log_op_e            op;
+    ngx_str_t                    text;      /* header, time format, variable */
+    ngx_uint_t                   slot;      /* of REQ: in format->names */
+} ngx_mesh_log_operand_t;
+
+
+typedef struct {
+    ngx_str_t                    before;    /* a literal, padded to steps */
+    ngx_mesh_log_operand_t       value;     /* a literal: none */
+    ngx_mesh_log_operand_t       other;     /* "?alternative"; the same */
     ngx_mesh_log_style_e         style;
-    ngx_str_t                    text;      /* literal, header, time format */
-    ngx_mesh_log_op_e            other_op;  /* of "?alternative" */
-    ngx_str_t                    other;     /* its header; empty: none */
     size_t                       length;    /* at most, of a string */
 } ngx_mesh_log_op_t;
 
 
+/*
+ * The headers of the request that a format asks for are in "names", so that all
+ * are found in one pass.  "mask" has the bits of their ngx_mesh_log_name_bit():
+ * most of the headers of a request are told apart by it.
+ */
+
 typedef struct {
     ngx_mesh_log_op_t           *ops;
     ngx_uint_t                   nops;
+    ngx_str_t                   *names;     /* in lower case */
+    ngx_uint_t                   nnames;
+    uint64_t                     mask;
 } ngx_mesh_log_format_t;
+
+
+/* of a name that is not empty */
+
+#define ngx_mesh_log_name_bit(name, len)                                      \
+    ((uint64_t) 1 << (((len) * 8 + (name)[(len) - 1]) & 63))
 
 
 /* where the log of a proxy goes and what is in it; part of a model */
@@ -143,6 +169,7 @@ ngx_int_t ngx_mesh_log_format_json(ngx_mesh_log_format_t *format,
 typedef enum {
     NGX_MESH_LOG_MISSING = 0,
     NGX_MESH_LOG_VALUE_STRING,
+    NGX_MESH_LOG_VALUE_PLAIN,       /* a string with nothing to escape */
     NGX_MESH_LOG_VALUE_NUMBER       /* of a time: ms since 1970 */
 } ngx_mesh_log_type_e;
 
@@ -153,11 +180,11 @@ typedef struct {
 } ngx_mesh_log_value_t;
 
 /*
- * Sets what "op" stands for, for the header "name" if it is about one; "value"
- * is missing until then.  A string need only stay until the next call.
+ * Sets what the operand stands for; "value" is missing until then.  A string
+ * need only stay until the next call.
  */
-typedef void (*ngx_mesh_log_value_pt)(void *data, ngx_mesh_log_op_e op,
-    ngx_str_t *name, ngx_mesh_log_value_t *value);
+typedef void (*ngx_mesh_log_value_pt)(void *data,
+    ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value);
 
 /*
  * Writes a line from "p" on and returns its end; NULL if it is not before
@@ -167,16 +194,27 @@ u_char *ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,
     u_char *last, size_t cut, ngx_mesh_log_value_pt get, void *data);
 
 
+/* at most NGX_MESH_LOG_NUMBER_LEN bytes; the end is returned */
+u_char *ngx_mesh_log_number_write(u_char *p, int64_t n);
+
+#define NGX_MESH_LOG_NUMBER_LEN       (NGX_INT64_LEN + 1)
+
+
 /*
  * The parts of writing that have a file of their own: a point in time by a
  * format of START_TIME (empty: the default), in UTC.  At most
  * NGX_MESH_LOG_TIME_LEN bytes; the end is returned.
  */
 
+#define NGX_MESH_LOG_TIME_DEFAULT_LEN                                         \
+    (sizeof("1970-01-01T00:00:00.000Z") - 1)
 #define NGX_MESH_LOG_TIME_FORMAT_LEN  128
 #define NGX_MESH_LOG_TIME_LEN         512
 
 u_char *ngx_mesh_log_time_write(u_char *p, ngx_str_t *format, int64_t ms);
+
+/* literals are copied in steps of so many bytes */
+#define NGX_MESH_LOG_STEP             16
 
 /* NULL if a format is right, else what is wrong with it */
 const char *ngx_mesh_log_time_check(ngx_str_t *format);

@@ -99,6 +99,7 @@ static u_char *
 ngx_mesh_log_time_default(u_char *p, int64_t ms)
 {
     time_t    sec;
+    uint32_t  fraction;
     ngx_tm_t  tm;
 
     static time_t  cached;      /* of this process */
@@ -116,9 +117,14 @@ ngx_mesh_log_time_default(u_char *p, int64_t ms)
         cached = sec;
     }
 
-    p = ngx_cpymem(p, text, sizeof(text) - 1);
-    p = ngx_mesh_log_time_fraction(p, 3, ms);
+    fraction = (uint32_t) (ms % 1000);
 
+    ngx_memcpy(p, text, sizeof(text) - 1);
+    p += sizeof(text) - 1;
+
+    *p++ = (u_char) ('0' + fraction / 100);
+    *p++ = (u_char) ('0' + fraction / 10 % 10);
+    *p++ = (u_char) ('0' + fraction % 10);
     *p++ = 'Z';
 
     return p;

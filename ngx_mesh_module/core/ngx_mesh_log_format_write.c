@@ -16,49 +16,56 @@
 #include "ngx_mesh_log_format.h"
 
 
-#define NGX_MESH_LOG_NUMBER_LEN  (NGX_INT64_LEN + 1)
+#define NGX_MESH_LOG_ONES  0x0101010101010101ull
+#define NGX_MESH_LOG_HIGH  0x8080808080808080ull
 
 
 static void ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
     ngx_mesh_log_value_pt get, void *data, ngx_mesh_log_value_t *value);
+static u_char *ngx_mesh_log_write_literal(ngx_str_t *literal, u_char *p,
+    u_char *last);
 static u_char *ngx_mesh_log_write_op(ngx_mesh_log_op_t *op,
     ngx_mesh_log_value_t *value, u_char *p, u_char *last);
+static u_char *ngx_mesh_log_write_time(ngx_mesh_log_op_t *op, int64_t ms,
+    u_char *p, u_char *last);
 static u_char *ngx_mesh_log_write_string(ngx_mesh_log_op_t *op,
-    ngx_str_t *string, u_char *p, u_char *last);
+    ngx_mesh_log_value_t *value, u_char *p, u_char *last);
+static ngx_uint_t ngx_mesh_log_write_plain(u_char *p, u_char *s, size_t len);
+static ngx_uint_t ngx_mesh_log_write_short(u_char *p, u_char *s, size_t len);
+static uint64_t ngx_mesh_log_special(uint64_t x);
 static u_char *ngx_mesh_log_write_text(ngx_str_t *string, u_char *p,
     u_char *last);
 static u_char *ngx_mesh_log_write_json(ngx_str_t *string, u_char *p,
     u_char *last);
-static size_t ngx_mesh_log_plain(u_char *s, u_char *end);
 static size_t ngx_mesh_log_utf8(u_char *s, u_char *end);
-static u_char *ngx_mesh_log_write_number(u_char *p, int64_t n);
 
 
 u_char *
 ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,
     u_char *last, size_t cut, ngx_mesh_log_value_pt get, void *data)
 {
-    ngx_uint_t             i;
-    ngx_mesh_log_op_t     *op;
+    ngx_mesh_log_op_t     *op, *end;
     ngx_mesh_log_value_t   value;
 
-    op = format->ops;
+    end = format->ops + format->nops;
 
-    for (i = 0; i < format->nops; i++) {
+    for (op = format->ops; op < end; op++) {
 
-        if (op[i].op == NGX_MESH_LOG_LITERAL) {
+        if (op->before.len) {
+            p = ngx_mesh_log_write_literal(&op->before, p, last);
 
-            if ((size_t) (last - p) < op[i].text.len) {
+            if (p == NULL) {
                 return NULL;
             }
+        }
 
-            p = ngx_cpymem(p, op[i].text.data, op[i].text.len);
+        if (op->value.op == NGX_MESH_LOG_LITERAL) {
             continue;
         }
 
-        ngx_mesh_log_value(&op[i], cut, get, data, &value);
+        ngx_mesh_log_value(op, cut, get, data, &value);
 
-        p = ngx_mesh_log_write_op(&op[i], &value, p, last);
+        p = ngx_mesh_log_write_op(op, &value, p, last);
 
         if (p == NULL) {
             return NULL;
@@ -69,23 +76,62 @@ ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,
 }
 
 
+/* most are a few bytes, for which memcpy() costs more than the copy */
+
+static u_char *
+ngx_mesh_log_write_literal(ngx_str_t *literal, u_char *p, u_char *last)
+{
+    u_char  *s, *end;
+    size_t   len;
+
+    s = literal->data;
+    len = literal->len;
+
+    if ((size_t) (last - p) < len + NGX_MESH_LOG_STEP) {
+
+        if ((size_t) (last - p) < len) {
+            return NULL;
+        }
+
+        return ngx_cpymem(p, s, len);
+    }
+
+    end = p + len;
+
+    for ( ;; ) {
+        ngx_memcpy(p, s, NGX_MESH_LOG_STEP);
+
+        p += NGX_MESH_LOG_STEP;
+        s += NGX_MESH_LOG_STEP;
+
+        if (p >= end) {
+            return end;
+        }
+    }
+}
+
+
 static void
 ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
     ngx_mesh_log_value_pt get, void *data, ngx_mesh_log_value_t *value)
 {
     value->type = NGX_MESH_LOG_MISSING;
 
-    if (op->op == NGX_MESH_LOG_NOTHING) {
+    if (op->value.op == NGX_MESH_LOG_NOTHING) {
         return;
     }
 
-    get(data, op->op, &op->text, value);
+    get(data, &op->value, value);
 
-    if (value->type == NGX_MESH_LOG_MISSING && op->other.data) {
-        get(data, op->other_op, &op->other, value);
+    if (value->type == NGX_MESH_LOG_MISSING
+        && op->other.op != NGX_MESH_LOG_LITERAL)
+    {
+        get(data, &op->other, value);
     }
 
-    if (value->type != NGX_MESH_LOG_VALUE_STRING) {
+    if (value->type == NGX_MESH_LOG_VALUE_NUMBER
+        || value->type == NGX_MESH_LOG_MISSING)
+    {
         return;
     }
 
@@ -98,11 +144,10 @@ static u_char *
 ngx_mesh_log_write_op(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
     u_char *p, u_char *last)
 {
-    u_char     time[NGX_MESH_LOG_TIME_LEN];
-    ngx_str_t  string;
-
-    if (value->type == NGX_MESH_LOG_VALUE_STRING) {
-        return ngx_mesh_log_write_string(op, &value->string, p, last);
+    if (value->type == NGX_MESH_LOG_VALUE_STRING
+        || value->type == NGX_MESH_LOG_VALUE_PLAIN)
+    {
+        return ngx_mesh_log_write_string(op, value, p, last);
     }
 
     if (value->type == NGX_MESH_LOG_MISSING) {
@@ -119,43 +164,50 @@ ngx_mesh_log_write_op(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
         return p;
     }
 
-    if (op->op == NGX_MESH_LOG_START_TIME) {
-        string.data = time;
-        string.len = ngx_mesh_log_time_write(time, &op->text, value->number)
-                     - time;
-
-        return ngx_mesh_log_write_string(op, &string, p, last);
+    if (op->value.op == NGX_MESH_LOG_START_TIME) {
+        return ngx_mesh_log_write_time(op, value->number, p, last);
     }
 
     if ((size_t) (last - p) < NGX_MESH_LOG_NUMBER_LEN) {
         return NULL;
     }
 
-    return ngx_mesh_log_write_number(p, value->number);
+    return ngx_mesh_log_number_write(p, value->number);
 }
 
 
 static u_char *
-ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_str_t *string, u_char *p,
+ngx_mesh_log_write_time(ngx_mesh_log_op_t *op, int64_t ms, u_char *p,
     u_char *last)
 {
-    if (op->style == NGX_MESH_LOG_TEXT) {
-        return ngx_mesh_log_write_text(string, p, last);
+    u_char                 time[NGX_MESH_LOG_TIME_LEN];
+    ngx_uint_t             quoted;
+    ngx_mesh_log_value_t   value;
+
+    if (op->value.text.len) {
+        value.type = NGX_MESH_LOG_VALUE_STRING;
+        value.string.data = time;
+        value.string.len = ngx_mesh_log_time_write(time, &op->value.text, ms)
+                           - time;
+
+        return ngx_mesh_log_write_string(op, &value, p, last);
     }
 
-    if (op->style == NGX_MESH_LOG_STRING) {
-        return ngx_mesh_log_write_json(string, p, last);
-    }
+    /* the default has nothing to escape */
 
-    if (last - p < 2) {
+    if (last - p < (ssize_t) NGX_MESH_LOG_TIME_DEFAULT_LEN + 2) {
         return NULL;
     }
 
-    *p++ = '"';
+    quoted = (op->style == NGX_MESH_LOG_JSON);
 
-    p = ngx_mesh_log_write_json(string, p, last - 1);
+    if (quoted) {
+        *p++ = '"';
+    }
 
-    if (p) {
+    p = ngx_mesh_log_time_write(p, &op->value.text, ms);
+
+    if (quoted) {
         *p++ = '"';
     }
 
@@ -163,25 +215,146 @@ ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_str_t *string, u_char *p,
 }
 
 
+static ngx_inline u_char *
+ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
+    u_char *p, u_char *last)
+{
+    ngx_str_t   *string;
+    ngx_uint_t   quoted;
+
+    string = &value->string;
+    quoted = (op->style == NGX_MESH_LOG_JSON);
+
+    if ((size_t) (last - p) < string->len + 2) {
+        return NULL;
+    }
+
+    if (quoted) {
+        *p++ = '"';
+        last--;
+    }
+
+    if (value->type == NGX_MESH_LOG_VALUE_PLAIN) {
+        p = ngx_cpymem(p, string->data, string->len);
+
+    } else if (ngx_mesh_log_write_plain(p, string->data, string->len)) {
+        p += string->len;
+
+    } else if (op->style == NGX_MESH_LOG_TEXT) {
+        p = ngx_mesh_log_write_text(string, p, last);
+
+    } else {
+        p = ngx_mesh_log_write_json(string, p, last);
+    }
+
+    if (p && quoted) {
+        *p++ = '"';
+    }
+
+    return p;
+}
+
+
+/*
+ * Copies and looks at 8 bytes at a time, the last of which may be those before
+ * once more.  Returns 0 if there is anything to escape, in either style.
+ */
+
+static ngx_uint_t
+ngx_mesh_log_write_plain(u_char *p, u_char *s, size_t len)
+{
+    size_t    i;
+    uint64_t  x, special;
+
+    if (len < 8) {
+        return ngx_mesh_log_write_short(p, s, len);
+    }
+
+    special = 0;
+
+    for (i = 0; i + 8 < len; i += 8) {
+        ngx_memcpy(&x, s + i, 8);
+        ngx_memcpy(p + i, &x, 8);
+
+        special |= ngx_mesh_log_special(x);
+    }
+
+    ngx_memcpy(&x, s + len - 8, 8);
+    ngx_memcpy(p + len - 8, &x, 8);
+
+    special |= ngx_mesh_log_special(x);
+
+    return (special & NGX_MESH_LOG_HIGH) == 0;
+}
+
+
+static ngx_uint_t
+ngx_mesh_log_write_short(u_char *p, u_char *s, size_t len)
+{
+    uint32_t  x, y;
+
+    if (len >= 4) {
+        ngx_memcpy(&x, s, 4);
+        ngx_memcpy(&y, s + len - 4, 4);
+        ngx_memcpy(p, &x, 4);
+        ngx_memcpy(p + len - 4, &y, 4);
+
+        return (ngx_mesh_log_special((uint64_t) x << 32 | y)
+                & NGX_MESH_LOG_HIGH)
+               == 0;
+    }
+
+    if (len == 0) {
+        return 1;
+    }
+
+    /* the first, the one in the middle, the last, whichever they are */
+
+    p[0] = s[0];
+    p[len >> 1] = s[len >> 1];
+    p[len - 1] = s[len - 1];
+
+    return (ngx_mesh_log_special(0x6161616161000000ull
+                                 | (uint64_t) s[0]
+                                 | (uint64_t) s[len >> 1] << 8
+                                 | (uint64_t) s[len - 1] << 16)
+            & NGX_MESH_LOG_HIGH)
+           == 0;
+}
+
+
+/*
+ * Has a bit of NGX_MESH_LOG_HIGH if a byte is above 0x7f, below 0x20, or one of
+ * the three that are escaped in JSON or text; bytes are told apart as in
+ * strlen()s.
+ */
+
+static ngx_inline uint64_t
+ngx_mesh_log_special(uint64_t x)
+{
+    uint64_t  quote, slash, del;
+
+    quote = x ^ NGX_MESH_LOG_ONES * '"';
+    slash = x ^ NGX_MESH_LOG_ONES * '\\';
+    del = x ^ NGX_MESH_LOG_ONES * 0x7f;
+
+    return x
+           | (x - NGX_MESH_LOG_ONES * 0x20)
+           | (quote - NGX_MESH_LOG_ONES)
+           | (slash - NGX_MESH_LOG_ONES)
+           | (del - NGX_MESH_LOG_ONES);
+}
+
+
 static u_char *
 ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
 {
     u_char  *s, *end, c;
-    size_t   n;
 
     static u_char  hex[] = "0123456789ABCDEF";
 
     s = string->data;
     end = s + string->len;
-
-    if (last - p < end - s) {
-        return NULL;
-    }
-
-    n = ngx_mesh_log_plain(s, end);
-
-    p = ngx_cpymem(p, s, n);
-    s += n;
 
     while (s < end) {
 
@@ -211,45 +384,6 @@ ngx_mesh_log_write_text(ngx_str_t *string, u_char *p, u_char *last)
 }
 
 
-/*
- * How many bytes at the begin need no escape in either style, as a multiple of
- * the 8 that are looked at together; bytes are told apart as in strlen()s.
- */
-
-static size_t
-ngx_mesh_log_plain(u_char *s, u_char *end)
-{
-    u_char    *p;
-    uint64_t   x, quote, slash, del;
-
-    static const uint64_t  ones = 0x0101010101010101ull;
-    static const uint64_t  high = 0x8080808080808080ull;
-
-    for (p = s; end - p >= 8; p += 8) {
-
-        ngx_memcpy(&x, p, 8);
-
-        quote = x ^ ones * '"';
-        slash = x ^ ones * '\\';
-        del = x ^ ones * 0x7f;
-
-        /* above 0x7f, or less than 0x20, or one of the three */
-
-        if ((x
-             | (x - ones * 0x20)
-             | (quote - ones)
-             | (slash - ones)
-             | (del - ones))
-            & high)
-        {
-            break;
-        }
-    }
-
-    return p - s;
-}
-
-
 /* within the quotes */
 
 static u_char *
@@ -260,15 +394,6 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
 
     s = string->data;
     end = s + string->len;
-
-    len = ngx_mesh_log_plain(s, end);
-
-    if ((size_t) (last - p) < len) {
-        return NULL;
-    }
-
-    p = ngx_cpymem(p, s, len);
-    s += len;
 
     while (s < end) {
 
@@ -347,11 +472,35 @@ ngx_mesh_log_utf8(u_char *s, u_char *end)
 }
 
 
-static u_char *
-ngx_mesh_log_write_number(u_char *p, int64_t n)
+u_char *
+ngx_mesh_log_number_write(u_char *p, int64_t n)
 {
     u_char    *s, digits[NGX_MESH_LOG_NUMBER_LEN];
+    uint32_t   small;
     uint64_t   u;
+
+    if (n >= 0 && n < 10000) {
+
+        /* a status, most sizes and times */
+
+        small = (uint32_t) n;
+
+        if (small >= 1000) {
+            *p++ = (u_char) ('0' + small / 1000);
+        }
+
+        if (small >= 100) {
+            *p++ = (u_char) ('0' + small / 100 % 10);
+        }
+
+        if (small >= 10) {
+            *p++ = (u_char) ('0' + small / 10 % 10);
+        }
+
+        *p++ = (u_char) ('0' + small % 10);
+
+        return p;
+    }
 
     s = digits + sizeof(digits);
     u = n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
@@ -365,5 +514,9 @@ ngx_mesh_log_write_number(u_char *p, int64_t n)
         *--s = '-';
     }
 
-    return ngx_cpymem(p, s, digits + sizeof(digits) - s);
+    do {
+        *p++ = *s++;
+    } while (s < digits + sizeof(digits));
+
+    return p;
 }

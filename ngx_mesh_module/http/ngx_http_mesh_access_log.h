@@ -21,29 +21,62 @@
 #include "ngx_mesh_log_format.h"
 
 
+#define NGX_HTTP_MESH_ACCESS_LOG_FEW  16
+
+
 /* what the operators of one line are about */
 
 typedef struct {
     ngx_http_request_t       *request;
     ngx_http_mesh_ctx_t      *ctx;
     ngx_http_mesh_outcome_t  *outcome;
+    ngx_table_elt_t         **headers;      /* by slot of the format; NULL:
+                                               it is not there */
+    ngx_table_elt_t          *few[NGX_HTTP_MESH_ACCESS_LOG_FEW];
     u_char                    buf[512];     /* of values that are made up */
 } ngx_http_mesh_access_log_line_t;
+
+
+#define ngx_http_mesh_access_log_string(value, s)                             \
+    (value)->type = NGX_MESH_LOG_VALUE_STRING;                                \
+    (value)->string = s
+
+#define ngx_http_mesh_access_log_plain(value, s)                              \
+    (value)->type = NGX_MESH_LOG_VALUE_PLAIN;                                 \
+    (value)->string = s
+
+#define ngx_http_mesh_access_log_number(value, n)                             \
+    (value)->type = NGX_MESH_LOG_VALUE_NUMBER;                                \
+    (value)->number = (int64_t) (n)
 
 
 /* in the log phase; writes a line if the spec has an access log */
 void ngx_http_mesh_access_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o);
 
-/* an ngx_mesh_log_value_pt; "data" is the line */
-void ngx_http_mesh_access_log_value(void *data, ngx_mesh_log_op_e op,
+/* --- ngx_http_mesh_access_log_value.c --- */
+
+/* of all operators but those that ngx_http_mesh_access_log.c knows */
+void ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value);
+
+/* a header of an answer, by its name in lower case; NULL: it is not there */
+ngx_table_elt_t *ngx_http_mesh_access_log_find(ngx_list_t *list,
+    ngx_str_t *name);
+
+/* of nginx; its value stays missing if it is not there or empty */
+void ngx_http_mesh_access_log_variable(ngx_http_request_t *r,
     ngx_str_t *name, ngx_mesh_log_value_t *value);
 
-/* the parts of it: headers; addresses and TLS; what became of the request */
-void ngx_http_mesh_access_log_header(ngx_http_request_t *r,
-    ngx_mesh_log_op_e op, ngx_str_t *name, ngx_mesh_log_value_t *value);
+
+/* --- ngx_http_mesh_access_log_peer.c --- */
+
 void ngx_http_mesh_access_log_peer(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_str_t *name, ngx_mesh_log_value_t *value);
+    ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value);
+
+
+/* --- ngx_http_mesh_access_log_result.c --- */
+
 void ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value);
 

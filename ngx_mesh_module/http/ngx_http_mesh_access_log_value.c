@@ -4,8 +4,8 @@
  */
 
 /*
- * Values of access logs that have to be looked for: headers, addresses of the
- * client's connection and its TLS, and what became of the request.
+ * Values of access logs that are asked for less: of the request, its headers,
+ * what was counted, where it went.
  */
 
 
@@ -14,82 +14,326 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh_access_log.h"
+#include "ngx_mesh_rules.h"
 
 
-static ngx_table_elt_t *ngx_http_mesh_access_log_find(ngx_list_t *list,
-    ngx_str_t *name, ngx_uint_t lowcase);
+static void ngx_http_mesh_access_log_request(ngx_http_request_t *r,
+    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value);
+static void ngx_http_mesh_access_log_count(
+    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
+    ngx_mesh_log_value_t *value);
+static void ngx_http_mesh_access_log_upstream(
+    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
+    ngx_mesh_log_value_t *value);
+static void ngx_http_mesh_access_log_header(
+    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_operand_t *operand,
+    ngx_mesh_log_value_t *value);
 static void ngx_http_mesh_access_log_sent(ngx_http_request_t *r,
     ngx_str_t *name, ngx_mesh_log_value_t *value);
-static ngx_msec_int_t ngx_http_mesh_access_log_service_time(
-    ngx_http_request_t *r);
-static void ngx_http_mesh_access_log_variable(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_mesh_log_value_t *value);
-static ngx_uint_t ngx_http_mesh_access_log_direct(
-    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
-    ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_address(
-    ngx_http_mesh_access_log_line_t *line, struct sockaddr *sockaddr,
-    socklen_t socklen, ngx_uint_t port, ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_flags(
-    ngx_http_mesh_access_log_line_t *line, ngx_uint_t full,
-    ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_details(
-    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_grpc(
-    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
-    ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_time(
-    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
-    ngx_mesh_log_value_t *value);
-static off_t ngx_http_mesh_access_log_wire(ngx_http_request_t *r,
-    ngx_uint_t sent);
 
 
-#define ngx_http_mesh_access_log_text(value, s)                               \
-    (value)->type = NGX_MESH_LOG_VALUE_STRING;                                \
-    (value)->string = s
+/* what is missing has a length of 0, but for those that may be empty */
 
-
-/* of a header that is there several times the first one, as Envoy does */
-
-void
-ngx_http_mesh_access_log_header(ngx_http_request_t *r, ngx_mesh_log_op_e op,
-    ngx_str_t *name, ngx_mesh_log_value_t *value)
-{
-    u_char           *mark;
-    ngx_list_t       *list;
-    ngx_table_elt_t  *h;
-
-    list = (op == NGX_MESH_LOG_RESP) ? &r->headers_out.headers
-           : (op == NGX_MESH_LOG_TRAILER) ? &r->headers_out.trailers
-           : &r->headers_in.headers;
-
-    h = ngx_http_mesh_access_log_find(list, name,
-                                      list == &r->headers_in.headers);
-
-    if (h == NULL) {
-        if (op == NGX_MESH_LOG_RESP) {
-            ngx_http_mesh_access_log_sent(r, name, value);
-        }
-
-        return;
+#define ngx_http_mesh_access_log_set(value, s)                                \
+    if ((s)->len) {                                                           \
+        (value)->type = NGX_MESH_LOG_VALUE_STRING;                            \
+        (value)->string = *(s);                                               \
     }
 
-    ngx_http_mesh_access_log_text(value, h->value);
 
-    if (op == NGX_MESH_LOG_REQ_WITHOUT_QUERY) {
-        mark = ngx_strlchr(h->value.data, h->value.data + h->value.len, '?');
+void
+ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value)
+{
+    switch (operand->op) {
 
-        if (mark) {
-            value->string.len = mark - h->value.data;
-        }
+    case NGX_MESH_LOG_REQ_WITHOUT_QUERY:
+    case NGX_MESH_LOG_RESP:
+    case NGX_MESH_LOG_TRAILER:
+        ngx_http_mesh_access_log_header(line, operand, value);
+        return;
+
+    case NGX_MESH_LOG_PATH_WITHOUT_QUERY:
+    case NGX_MESH_LOG_AUTHORITY:
+    case NGX_MESH_LOG_SCHEME:
+    case NGX_MESH_LOG_PROTOCOL:
+    case NGX_MESH_LOG_HOSTNAME:
+        ngx_http_mesh_access_log_request(line->request, operand->op, value);
+        return;
+
+    case NGX_MESH_LOG_UPSTREAM_PROTOCOL:
+    case NGX_MESH_LOG_UPSTREAM_ADDRESS:
+    case NGX_MESH_LOG_UPSTREAM_PORT:
+    case NGX_MESH_LOG_UPSTREAM_CLUSTER:
+    case NGX_MESH_LOG_ROUTE_NAME:
+        ngx_http_mesh_access_log_upstream(line, operand->op, value);
+        return;
+
+    case NGX_MESH_LOG_REMOTE:
+    case NGX_MESH_LOG_REMOTE_ADDRESS:
+    case NGX_MESH_LOG_REMOTE_PORT:
+    case NGX_MESH_LOG_DIRECT:
+    case NGX_MESH_LOG_DIRECT_ADDRESS:
+    case NGX_MESH_LOG_DIRECT_PORT:
+    case NGX_MESH_LOG_LOCAL:
+    case NGX_MESH_LOG_LOCAL_ADDRESS:
+    case NGX_MESH_LOG_LOCAL_PORT:
+    case NGX_MESH_LOG_TLS:
+        ngx_http_mesh_access_log_peer(line, operand, value);
+        return;
+
+    case NGX_MESH_LOG_STATUS:
+    case NGX_MESH_LOG_SERVICE_TIME:
+    case NGX_MESH_LOG_RESPONSE_CODE_DETAILS:
+    case NGX_MESH_LOG_RESPONSE_FLAGS:
+    case NGX_MESH_LOG_RESPONSE_FLAGS_LONG:
+    case NGX_MESH_LOG_LOCAL_REPLY_BODY:
+    case NGX_MESH_LOG_GRPC_STATUS:
+    case NGX_MESH_LOG_GRPC_STATUS_SNAKE:
+    case NGX_MESH_LOG_GRPC_STATUS_NUMBER:
+    case NGX_MESH_LOG_REQUEST_DURATION:
+    case NGX_MESH_LOG_RESPONSE_DURATION:
+    case NGX_MESH_LOG_RESPONSE_TX_DURATION:
+    case NGX_MESH_LOG_UPSTREAM_WIRE_RECEIVED:
+    case NGX_MESH_LOG_UPSTREAM_WIRE_SENT:
+    case NGX_MESH_LOG_TRACE_ID:
+        ngx_http_mesh_access_log_result(line, operand->op, value);
+        return;
+
+    default:
+        ngx_http_mesh_access_log_count(line, operand->op, value);
+        return;
     }
 }
 
 
-static ngx_table_elt_t *
-ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name,
-    ngx_uint_t lowcase)
+/* the path as it was forwarded, as Envoy has it */
+
+static void
+ngx_http_mesh_access_log_request(ngx_http_request_t *r, ngx_mesh_log_op_e op,
+    ngx_mesh_log_value_t *value)
+{
+    u_char     *mark;
+    ngx_str_t   s;
+
+    switch (op) {
+
+    case NGX_MESH_LOG_PATH_WITHOUT_QUERY:
+        s = r->unparsed_uri;
+        mark = ngx_strlchr(s.data, s.data + s.len, '?');
+
+        if (mark) {
+            s.len = mark - s.data;
+        }
+
+        break;
+
+    case NGX_MESH_LOG_AUTHORITY:
+        ngx_http_mesh_host(r, &s);
+        break;
+
+    case NGX_MESH_LOG_SCHEME:
+        ngx_str_set(&s, "http");
+
+#if (NGX_HTTP_SSL)
+        if (r->connection->ssl) {
+            ngx_str_set(&s, "https");
+        }
+#endif
+
+        break;
+
+    case NGX_MESH_LOG_PROTOCOL:
+        if (r->http_version == NGX_HTTP_VERSION_11) {
+            ngx_str_set(&s, "HTTP/1.1");
+
+        } else if (r->http_version == NGX_HTTP_VERSION_20) {
+            ngx_str_set(&s, "HTTP/2");
+
+        } else {
+            s = r->http_protocol;
+        }
+
+        break;
+
+    default:
+        s = ngx_cycle->hostname;
+        break;
+    }
+
+    ngx_http_mesh_access_log_set(value, &s);
+}
+
+
+static void
+ngx_http_mesh_access_log_count(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
+{
+    ngx_http_request_t       *r;
+    ngx_http_mesh_outcome_t  *o;
+
+    r = line->request;
+    o = line->outcome;
+
+    value->type = NGX_MESH_LOG_VALUE_NUMBER;
+
+    switch (op) {
+
+    case NGX_MESH_LOG_REQUEST_HEADERS_BYTES:
+        value->number = line->ctx->header_length;
+        return;
+
+    case NGX_MESH_LOG_RESPONSE_HEADERS_BYTES:
+        value->number = r->header_size;
+        return;
+
+    case NGX_MESH_LOG_DOWNSTREAM_WIRE_RECEIVED:
+        value->number = o->wire_in;
+        return;
+
+    case NGX_MESH_LOG_DOWNSTREAM_WIRE_SENT:
+        value->number = o->wire_out;
+        return;
+
+    case NGX_MESH_LOG_UPSTREAM_ATTEMPTS:
+        value->number = o->attempts;
+        return;
+
+    case NGX_MESH_LOG_CONNECTION_ID:
+        value->number = r->connection->number;
+        return;
+
+    default:
+        value->type = NGX_MESH_LOG_MISSING;
+        return;
+    }
+}
+
+
+static void
+ngx_http_mesh_access_log_upstream(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
+{
+    u_char               *colon;
+    ngx_str_t             s;
+    ngx_mesh_cluster_t   *cluster;
+    ngx_http_mesh_ctx_t  *ctx;
+
+    ctx = line->ctx;
+    cluster = ctx->cluster;
+
+    ngx_str_null(&s);
+
+    if (op == NGX_MESH_LOG_ROUTE_NAME) {
+        if (ctx->route) {
+            s = ctx->route->name;
+        }
+
+    } else if (op == NGX_MESH_LOG_UPSTREAM_CLUSTER) {
+        if (cluster) {
+            s.data = line->buf;
+            s.len = ngx_snprintf(s.data, sizeof(line->buf),
+                                 "cds_%s_%V_%V_%s_%ui",
+                                 ctx->direction == NGX_HTTP_MESH_EGRESS
+                                     ? "egress" : "ingress",
+                                 &ctx->snapshot->model->mesh_name,
+                                 &cluster->node->name,
+                                 ngx_mesh_protocols[cluster->listener
+                                                           ->protocol],
+                                 (ngx_uint_t) cluster->listener->port)
+                    - s.data;
+        }
+
+    } else if (ctx->endpoint == NULL) {
+        return;
+
+    } else if (op == NGX_MESH_LOG_UPSTREAM_PROTOCOL) {
+        if (cluster->listener->protocol == NGX_MESH_HTTP) {
+            ngx_str_set(&s, "HTTP/1.1");
+
+        } else {
+            ngx_str_set(&s, "HTTP/2");
+        }
+
+    } else if (op == NGX_MESH_LOG_UPSTREAM_PORT) {
+        ngx_http_mesh_access_log_number(value,
+                               ngx_inet_get_port(ctx->endpoint->sockaddr));
+
+    } else {
+        s = ctx->endpoint->name;
+
+        for (colon = s.data + s.len; colon > s.data; colon--) {
+            if (colon[-1] == ':') {
+                s.len = colon - s.data - 1;
+                break;
+            }
+        }
+
+        if (s.len > 2 && s.data[0] == '[') {
+            s.data++;
+            s.len -= 2;
+        }
+    }
+
+    ngx_http_mesh_access_log_set(value, &s);
+}
+
+
+static void
+ngx_http_mesh_access_log_header(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value)
+{
+    u_char              *mark;
+    ngx_str_t            s;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = line->request;
+
+    switch (operand->op) {
+
+    case NGX_MESH_LOG_REQ_WITHOUT_QUERY:
+        h = line->headers[operand->slot];
+        break;
+
+    case NGX_MESH_LOG_TRAILER:
+        h = ngx_http_mesh_access_log_find(&r->headers_out.trailers,
+                                          &operand->text);
+        break;
+
+    default: /* NGX_MESH_LOG_RESP */
+        h = ngx_http_mesh_access_log_find(&r->headers_out.headers,
+                                          &operand->text);
+
+        if (h == NULL) {
+            ngx_http_mesh_access_log_sent(r, &operand->text, value);
+        }
+
+        break;
+    }
+
+    if (h == NULL) {
+        return;
+    }
+
+    s = h->value;
+
+    if (operand->op == NGX_MESH_LOG_REQ_WITHOUT_QUERY) {
+        mark = ngx_strlchr(s.data, s.data + s.len, '?');
+
+        if (mark) {
+            s.len = mark - s.data;
+        }
+    }
+
+    ngx_http_mesh_access_log_string(value, s);
+}
+
+
+/* of an answer; its headers do not always have a "lowcase_key" */
+
+ngx_table_elt_t *
+ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name)
 {
     u_char            last;
     ngx_uint_t        i;
@@ -102,37 +346,22 @@ ngx_http_mesh_access_log_find(ngx_list_t *list, ngx_str_t *name,
 
     last = name->data[name->len - 1] | 0x20;
 
-    part = &list->part;
-    h = part->elts;
+    for (part = &list->part; part; part = part->next) {
+        h = part->elts;
 
-    for (i = 0; /* void */ ; i++) {
+        for (i = 0; i < part->nelts; i++) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
+            if (h[i].key.len == name->len
+                && h[i].hash != 0
+                && (h[i].key.data[name->len - 1] | 0x20) == last
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                return &h[i];
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != name->len
-            || (h[i].hash == 0 && !lowcase)
-            || (h[i].key.data[name->len - 1] | 0x20) != last)
-        {
-            continue;
-        }
-
-        /* "lowcase_key" of responses is not always there */
-
-        if (lowcase
-            ? ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0
-            : ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-        {
-            return &h[i];
         }
     }
+
+    return NULL;
 }
 
 
@@ -142,10 +371,7 @@ static void
 ngx_http_mesh_access_log_sent(ngx_http_request_t *r, ngx_str_t *name,
     ngx_mesh_log_value_t *value)
 {
-    ngx_uint_t      i;
-    ngx_msec_int_t  ms;
-
-    static ngx_str_t  service = ngx_string("x-envoy-upstream-service-time");
+    ngx_uint_t  i;
 
     static struct {
         ngx_str_t  name;
@@ -163,19 +389,6 @@ ngx_http_mesh_access_log_sent(ngx_http_request_t *r, ngx_str_t *name,
         { ngx_null_string, ngx_null_string }
     };
 
-    if (name->len == service.len
-        && ngx_memcmp(name->data, service.data, service.len) == 0)
-    {
-        ms = ngx_http_mesh_access_log_service_time(r);
-
-        if (ms >= 0) {
-            value->type = NGX_MESH_LOG_VALUE_NUMBER;
-            value->number = ms;
-        }
-
-        return;
-    }
-
     for (i = 0; headers[i].name.len; i++) {
         if (headers[i].name.len == name->len
             && ngx_memcmp(headers[i].name.data, name->data, name->len) == 0)
@@ -187,40 +400,7 @@ ngx_http_mesh_access_log_sent(ngx_http_request_t *r, ngx_str_t *name,
 }
 
 
-/* from the first attempt to the header of the answer; -1: there was none */
-
-static ngx_msec_int_t
-ngx_http_mesh_access_log_service_time(ngx_http_request_t *r)
-{
-    ngx_uint_t                  i, n;
-    ngx_msec_t                  ms;
-    ngx_http_upstream_state_t  *state;
-
-    n = r->upstream_states ? r->upstream_states->nelts : 0;
-
-    if (n == 0) {
-        return -1;
-    }
-
-    state = r->upstream_states->elts;
-
-    if (state[n - 1].header_time == (ngx_msec_t) -1) {
-        return -1;
-    }
-
-    ms = state[n - 1].header_time;
-
-    for (i = 0; i < n - 1; i++) {
-        if (state[i].response_time != (ngx_msec_t) -1) {
-            ms += state[i].response_time;
-        }
-    }
-
-    return (ngx_msec_int_t) ms;
-}
-
-
-static void
+void
 ngx_http_mesh_access_log_variable(ngx_http_request_t *r, ngx_str_t *name,
     ngx_mesh_log_value_t *value)
 {
@@ -236,444 +416,5 @@ ngx_http_mesh_access_log_variable(ngx_http_request_t *r, ngx_str_t *name,
     s.data = v->data;
     s.len = v->len;
 
-    ngx_http_mesh_access_log_text(value, s);
-}
-
-
-void
-ngx_http_mesh_access_log_peer(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_str_t *name, ngx_mesh_log_value_t *value)
-{
-    ngx_uint_t         port;
-    ngx_connection_t  *c;
-
-    c = line->request->connection;
-    port = 0;
-
-    switch (op) {
-
-    case NGX_MESH_LOG_TLS:
-
-#if (NGX_HTTP_SSL)
-        if (c->ssl) {
-            ngx_http_mesh_access_log_variable(line->request, name, value);
-        }
-#endif
-
-        return;
-
-    case NGX_MESH_LOG_DIRECT:
-    case NGX_MESH_LOG_DIRECT_ADDRESS:
-    case NGX_MESH_LOG_DIRECT_PORT:
-        if (ngx_http_mesh_access_log_direct(line, op, value)) {
-            return;
-        }
-
-        break;
-
-    case NGX_MESH_LOG_LOCAL:
-    case NGX_MESH_LOG_LOCAL_ADDRESS:
-    case NGX_MESH_LOG_LOCAL_PORT:
-        if (ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK) {
-            return;
-        }
-
-        if (op == NGX_MESH_LOG_LOCAL_PORT) {
-            value->type = NGX_MESH_LOG_VALUE_NUMBER;
-            value->number = ngx_inet_get_port(c->local_sockaddr);
-            return;
-        }
-
-        port = (op == NGX_MESH_LOG_LOCAL);
-
-        ngx_http_mesh_access_log_address(line, c->local_sockaddr,
-                                         c->local_socklen, port, value);
-        return;
-
-    default:
-        break;
-    }
-
-    if (op == NGX_MESH_LOG_REMOTE_PORT || op == NGX_MESH_LOG_DIRECT_PORT) {
-        value->type = NGX_MESH_LOG_VALUE_NUMBER;
-        value->number = ngx_inet_get_port(c->sockaddr);
-        return;
-    }
-
-    port = (op == NGX_MESH_LOG_REMOTE || op == NGX_MESH_LOG_DIRECT);
-
-    ngx_http_mesh_access_log_address(line, c->sockaddr, c->socklen, port,
-                                     value);
-}
-
-
-/* with nginx's realip module the connection's own address is in variables */
-
-static ngx_uint_t
-ngx_http_mesh_access_log_direct(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
-{
-    u_char                *p;
-    ngx_mesh_log_value_t   port;
-
-    static ngx_str_t  addr = ngx_string("realip_remote_addr");
-    static ngx_str_t  number = ngx_string("realip_remote_port");
-
-    port.type = NGX_MESH_LOG_MISSING;
-
-    ngx_http_mesh_access_log_variable(line->request, &addr, value);
-    ngx_http_mesh_access_log_variable(line->request, &number, &port);
-
-    if (value->type == NGX_MESH_LOG_MISSING
-        || port.type == NGX_MESH_LOG_MISSING)
-    {
-        value->type = NGX_MESH_LOG_MISSING;
-        return 0;
-    }
-
-    if (op == NGX_MESH_LOG_DIRECT_PORT) {
-        value->type = NGX_MESH_LOG_VALUE_NUMBER;
-        value->number = ngx_atoi(port.string.data, port.string.len);
-
-    } else if (op == NGX_MESH_LOG_DIRECT) {
-        p = line->buf;
-
-        p = ngx_snprintf(p, sizeof(line->buf),
-                         ngx_strlchr(value->string.data,
-                                     value->string.data + value->string.len,
-                                     ':')
-                         ? "[%V]:%V" : "%V:%V", &value->string, &port.string);
-
-        value->string.data = line->buf;
-        value->string.len = p - line->buf;
-    }
-
-    return 1;
-}
-
-
-static void
-ngx_http_mesh_access_log_address(ngx_http_mesh_access_log_line_t *line,
-    struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t port,
-    ngx_mesh_log_value_t *value)
-{
-    value->type = NGX_MESH_LOG_VALUE_STRING;
-    value->string.data = line->buf;
-    value->string.len = ngx_sock_ntop(sockaddr, socklen, line->buf,
-                                      sizeof(line->buf), port);
-}
-
-
-void
-ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
-{
-    ngx_http_mesh_ctx_t  *ctx;
-
-    ctx = line->ctx;
-
-    switch (op) {
-
-    case NGX_MESH_LOG_RESPONSE_FLAGS:
-        ngx_http_mesh_access_log_flags(line, 0, value);
-        return;
-
-    case NGX_MESH_LOG_RESPONSE_FLAGS_LONG:
-        ngx_http_mesh_access_log_flags(line, 1, value);
-        return;
-
-    case NGX_MESH_LOG_RESPONSE_CODE_DETAILS:
-        ngx_http_mesh_access_log_details(line, value);
-        return;
-
-    case NGX_MESH_LOG_LOCAL_REPLY_BODY:
-        if (ctx->reply.len) {
-            ngx_http_mesh_access_log_text(value, ctx->reply);
-        }
-
-        return;
-
-    case NGX_MESH_LOG_GRPC_STATUS:
-    case NGX_MESH_LOG_GRPC_STATUS_SNAKE:
-    case NGX_MESH_LOG_GRPC_STATUS_NUMBER:
-        ngx_http_mesh_access_log_grpc(line, op, value);
-        return;
-
-    case NGX_MESH_LOG_UPSTREAM_WIRE_RECEIVED:
-    case NGX_MESH_LOG_UPSTREAM_WIRE_SENT:
-        value->type = NGX_MESH_LOG_VALUE_NUMBER;
-        value->number = ngx_http_mesh_access_log_wire(line->request,
-                                    op == NGX_MESH_LOG_UPSTREAM_WIRE_SENT);
-        return;
-
-    case NGX_MESH_LOG_TRACE_ID:
-        if (ctx->trace) {
-            value->type = NGX_MESH_LOG_VALUE_STRING;
-            value->string.data = line->buf;
-            value->string.len = ngx_mesh_trace_xray_id(line->buf,
-                                                 ctx->trace->trace.trace_id)
-                                - line->buf;
-        }
-
-        return;
-
-    default:
-        ngx_http_mesh_access_log_time(line, op, value);
-        return;
-    }
-}
-
-
-/* in the order of Envoy's ResponseFlag */
-
-static void
-ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
-    ngx_uint_t full, ngx_mesh_log_value_t *value)
-{
-    u_char      *p;
-    ngx_str_t   *s;
-    ngx_uint_t   i;
-
-    static struct {
-        ngx_uint_t  flag;
-        ngx_str_t   names[2];
-    } names[] = {
-        { NGX_HTTP_MESH_UH,
-          { ngx_string("UH"), ngx_string("NoHealthyUpstream") } },
-        { NGX_HTTP_MESH_UT,
-          { ngx_string("UT"), ngx_string("UpstreamRequestTimeout") } },
-        { NGX_HTTP_MESH_UF,
-          { ngx_string("UF"), ngx_string("UpstreamConnectionFailure") } },
-        { NGX_HTTP_MESH_UC,
-          { ngx_string("UC"), ngx_string("UpstreamConnectionTermination") } },
-        { NGX_HTTP_MESH_UO,
-          { ngx_string("UO"), ngx_string("UpstreamOverflow") } },
-        { NGX_HTTP_MESH_NR,
-          { ngx_string("NR"), ngx_string("NoRouteFound") } },
-        { NGX_HTTP_MESH_DC,
-          { ngx_string("DC"),
-            ngx_string("DownstreamConnectionTermination") } },
-        { NGX_HTTP_MESH_NC,
-          { ngx_string("NC"), ngx_string("NoClusterFound") } },
-        { 0, { ngx_null_string, ngx_null_string } }
-    };
-
-    p = line->buf;
-
-    for (i = 0; names[i].flag; i++) {
-        if ((line->outcome->flags & names[i].flag) == 0) {
-            continue;
-        }
-
-        if (p != line->buf) {
-            *p++ = ',';
-        }
-
-        s = &names[i].names[full];
-        p = ngx_cpymem(p, s->data, s->len);
-    }
-
-    /* not missing: in JSON too this is "-" */
-
-    if (p == line->buf) {
-        *p++ = '-';
-    }
-
-    value->type = NGX_MESH_LOG_VALUE_STRING;
-    value->string.data = line->buf;
-    value->string.len = p - line->buf;
-}
-
-
-/* Envoy's StreamInfo::ResponseCodeDetails, by what is known here */
-
-static void
-ngx_http_mesh_access_log_details(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_value_t *value)
-{
-    ngx_uint_t            i;
-    ngx_http_mesh_ctx_t  *ctx;
-
-    static ngx_str_t  via_upstream = ngx_string("via_upstream");
-
-    static struct {
-        ngx_uint_t  flag;
-        ngx_str_t   text;
-    } details[] = {
-        { NGX_HTTP_MESH_DC, ngx_string("downstream_remote_disconnect") },
-        { NGX_HTTP_MESH_NR, ngx_string("route_not_found") },
-        { NGX_HTTP_MESH_NC, ngx_string("cluster_not_found") },
-        { NGX_HTTP_MESH_UH, ngx_string("no_healthy_upstream") },
-        { NGX_HTTP_MESH_UO,
-          ngx_string("upstream_reset_before_response_started{overflow}") },
-        { NGX_HTTP_MESH_UT, ngx_string("response_timeout") },
-        { NGX_HTTP_MESH_UF,
-          ngx_string("upstream_reset_before_response_started"
-                     "{connection_failure}") },
-        { NGX_HTTP_MESH_UC,
-          ngx_string("upstream_reset_before_response_started"
-                     "{connection_termination}") },
-        { 0, ngx_null_string }
-    };
-
-    for (i = 0; details[i].flag; i++) {
-        if (line->outcome->flags & details[i].flag) {
-            ngx_http_mesh_access_log_text(value, details[i].text);
-            return;
-        }
-    }
-
-    ctx = line->ctx;
-
-    if (ctx->endpoint && ctx->reply.len == 0 && line->outcome->status) {
-        ngx_http_mesh_access_log_text(value, via_upstream);
-    }
-}
-
-
-static void
-ngx_http_mesh_access_log_grpc(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
-{
-    ngx_int_t            n;
-    ngx_uint_t           snake;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r;
-
-    static ngx_str_t  name = ngx_string("grpc-status");
-
-    static ngx_str_t  codes[][2] = {
-        { ngx_string("OK"), ngx_string("OK") },
-        { ngx_string("Canceled"), ngx_string("CANCELLED") },
-        { ngx_string("Unknown"), ngx_string("UNKNOWN") },
-        { ngx_string("InvalidArgument"), ngx_string("INVALID_ARGUMENT") },
-        { ngx_string("DeadlineExceeded"), ngx_string("DEADLINE_EXCEEDED") },
-        { ngx_string("NotFound"), ngx_string("NOT_FOUND") },
-        { ngx_string("AlreadyExists"), ngx_string("ALREADY_EXISTS") },
-        { ngx_string("PermissionDenied"), ngx_string("PERMISSION_DENIED") },
-        { ngx_string("ResourceExhausted"), ngx_string("RESOURCE_EXHAUSTED") },
-        { ngx_string("FailedPrecondition"),
-          ngx_string("FAILED_PRECONDITION") },
-        { ngx_string("Aborted"), ngx_string("ABORTED") },
-        { ngx_string("OutOfRange"), ngx_string("OUT_OF_RANGE") },
-        { ngx_string("Unimplemented"), ngx_string("UNIMPLEMENTED") },
-        { ngx_string("Internal"), ngx_string("INTERNAL") },
-        { ngx_string("Unavailable"), ngx_string("UNAVAILABLE") },
-        { ngx_string("DataLoss"), ngx_string("DATA_LOSS") },
-        { ngx_string("Unauthenticated"), ngx_string("UNAUTHENTICATED") }
-    };
-
-    if (!line->ctx->grpc) {
-        return;
-    }
-
-    r = line->request;
-
-    h = ngx_http_mesh_access_log_find(&r->headers_out.trailers, &name, 0);
-
-    if (h == NULL) {
-        h = ngx_http_mesh_access_log_find(&r->headers_out.headers, &name, 0);
-    }
-
-    if (h == NULL) {
-        return;
-    }
-
-    n = ngx_atoi(h->value.data, h->value.len);
-
-    if (n == NGX_ERROR) {
-        return;
-    }
-
-    snake = (op == NGX_MESH_LOG_GRPC_STATUS_SNAKE);
-
-    if (op == NGX_MESH_LOG_GRPC_STATUS_NUMBER
-        || n >= (ngx_int_t) (sizeof(codes) / sizeof(codes[0])))
-    {
-        value->type = NGX_MESH_LOG_VALUE_NUMBER;
-        value->number = n;
-        return;
-    }
-
-    ngx_http_mesh_access_log_text(value, codes[n][snake]);
-}
-
-
-/*
- * Attempts are timed by nginx from their own beginning, and the last one's
- * beginning is known from the end of the request.  A request is read before
- * its first attempt, unless it is streamed.
- */
-
-static void
-ngx_http_mesh_access_log_time(ngx_http_mesh_access_log_line_t *line,
-    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
-{
-    ngx_uint_t                  i, n;
-    ngx_msec_int_t              ms, duration;
-    ngx_http_request_t         *r;
-    ngx_http_upstream_state_t  *state;
-
-    r = line->request;
-    n = r->upstream_states ? r->upstream_states->nelts : 0;
-
-    if (n == 0 || r->upstream == NULL) {
-        return;
-    }
-
-    state = r->upstream_states->elts;
-    duration = (ngx_msec_int_t) line->outcome->duration;
-
-    ms = duration
-         - (ngx_msec_int_t) (ngx_current_msec - r->upstream->start_time);
-
-    if (op == NGX_MESH_LOG_REQUEST_DURATION) {
-
-        if (r->request_body_no_buffering) {
-            return;
-        }
-
-        for (i = 0; i < n - 1; i++) {
-            if (state[i].response_time != (ngx_msec_t) -1) {
-                ms -= (ngx_msec_int_t) state[i].response_time;
-            }
-        }
-
-    } else {
-
-        if (state[n - 1].header_time == (ngx_msec_t) -1) {
-            return;
-        }
-
-        ms += (ngx_msec_int_t) state[n - 1].header_time;
-
-        if (op == NGX_MESH_LOG_RESPONSE_TX_DURATION) {
-            ms = duration - ms;
-        }
-    }
-
-    value->type = NGX_MESH_LOG_VALUE_NUMBER;
-    value->number = ngx_max(ms, 0);
-}
-
-
-static off_t
-ngx_http_mesh_access_log_wire(ngx_http_request_t *r, ngx_uint_t sent)
-{
-    off_t                       n;
-    ngx_uint_t                  i;
-    ngx_http_upstream_state_t  *state;
-
-    if (r->upstream_states == NULL) {
-        return 0;
-    }
-
-    n = 0;
-    state = r->upstream_states->elts;
-
-    for (i = 0; i < r->upstream_states->nelts; i++) {
-        n += sent ? state[i].bytes_sent : state[i].bytes_received;
-    }
-
-    return n;
+    ngx_http_mesh_access_log_string(value, s);
 }

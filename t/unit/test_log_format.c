@@ -20,8 +20,8 @@
 #define MESH_UNIT_ROUNDS  20000
 
 
-static void mesh_unit_log_value(void *data, ngx_mesh_log_op_e op,
-    ngx_str_t *name, ngx_mesh_log_value_t *value);
+static void mesh_unit_log_value(void *data, ngx_mesh_log_operand_t *operand,
+    ngx_mesh_log_value_t *value);
 static ngx_str_t mesh_unit_log_text(ngx_mesh_unit_t *u, const char *format);
 static ngx_str_t mesh_unit_log_run(ngx_mesh_unit_t *u,
     ngx_mesh_log_format_t *format, size_t size, size_t cut);
@@ -34,10 +34,11 @@ static void mesh_unit_log_error(ngx_mesh_unit_t *u, const char *format,
 /* headers of the request that Envoy was given; numbers are made up */
 
 static void
-mesh_unit_log_value(void *data, ngx_mesh_log_op_e op, ngx_str_t *name,
+mesh_unit_log_value(void *data, ngx_mesh_log_operand_t *operand,
     ngx_mesh_log_value_t *value)
 {
-    ngx_uint_t  i;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
 
     static struct {
         ngx_str_t  name;
@@ -56,7 +57,9 @@ mesh_unit_log_value(void *data, ngx_mesh_log_op_e op, ngx_str_t *name,
         { ngx_null_string, ngx_null_string }
     };
 
-    switch (op) {
+    name = &operand->text;
+
+    switch (operand->op) {
 
     case NGX_MESH_LOG_REQ:
         for (i = 0; headers[i].name.len; i++) {
@@ -465,6 +468,124 @@ mesh_unit_log_format_room(ngx_mesh_unit_t *u)
 }
 
 MESH_UNIT(mesh_unit_log_format_room)
+
+
+/*
+ * Strings are copied some bytes at a time: each byte at each place of strings
+ * of each length that takes another way, compared with one byte at a time.
+ */
+
+static void
+mesh_unit_log_bytes_value(void *data, ngx_mesh_log_operand_t *operand,
+    ngx_mesh_log_value_t *value)
+{
+    value->type = NGX_MESH_LOG_VALUE_STRING;
+    value->string = *(ngx_str_t *) data;
+}
+
+
+static void
+mesh_unit_log_format_bytes(ngx_mesh_unit_t *u)
+{
+    u_char                 *p, *q, *end, room[256], expected[256], bytes[32];
+    size_t                  i, k, len;
+    ngx_str_t               text, error, string;
+    ngx_uint_t              c, bad;
+    ngx_mesh_log_format_t   f;
+
+    ngx_str_set(&text, "%REQ(x)%");
+
+    (void) ngx_mesh_log_format_text(&f, u->pool, &text, &error);
+
+    bad = 0;
+
+    for (len = 1; len < 20; len++) {
+        for (i = 0; i < len; i++) {
+            for (c = 0; c < 256; c++) {
+
+                ngx_memset(bytes, 'a', sizeof(bytes));
+                bytes[i] = (u_char) c;
+
+                string.data = bytes;
+                string.len = len;
+
+                q = expected;
+
+                for (k = 0; k < len; k++) {
+                    q = ((bytes[k] < ' ' && bytes[k] != '\t')
+                         || bytes[k] == 0x7f)
+                        ? ngx_sprintf(q, "\\x%02XD", (ngx_uint_t) bytes[k])
+                        : ngx_sprintf(q, "%c", (ngx_int_t) bytes[k]);
+                }
+
+                end = room + sizeof(room);
+                p = ngx_mesh_log_format_write(&f, room, end,
+                                              NGX_MAX_SIZE_T_VALUE,
+                                              mesh_unit_log_bytes_value,
+                                              &string);
+
+                if (p == NULL || p - room != q - expected
+                    || ngx_memcmp(room, expected, p - room) != 0)
+                {
+                    bad++;
+                }
+            }
+        }
+    }
+
+    MESH_IS_INT(bad, 0, "any byte at any place");
+}
+
+MESH_UNIT(mesh_unit_log_format_bytes)
+
+
+static void
+mesh_unit_log_format_numbers(ngx_mesh_unit_t *u)
+{
+    u_char     *p, buf[64], expected[64];
+    int64_t     n;
+    ngx_uint_t  bad;
+
+    bad = 0;
+
+    for (n = -12000; n < 120000; n++) {
+        p = ngx_mesh_log_number_write(buf, n);
+        *p = '\0';
+        ngx_sprintf(expected, "%L%Z", n);
+
+        if (ngx_strcmp(buf, expected) != 0) {
+            bad++;
+        }
+    }
+
+    MESH_IS_INT(bad, 0, "numbers");
+}
+
+MESH_UNIT(mesh_unit_log_format_numbers)
+
+
+/* each header of the request has one place, and a bit in the mask */
+
+static void
+mesh_unit_log_format_names(ngx_mesh_unit_t *u)
+{
+    ngx_str_t              text, error;
+    ngx_mesh_log_format_t  f;
+
+    ngx_str_set(&text, "%REQ(X-A)%%REQ(x-b?X-a)%%RESP(x-c)%%REQ(:path)%"
+                       "%REQ_WITHOUT_QUERY(X-B)%%TRAILER(x-d)%");
+
+    (void) ngx_mesh_log_format_text(&f, u->pool, &text, &error);
+
+    if (MESH_IS_INT(f.nnames, 2, "two headers of the request")) {
+        MESH_IS_STR(&f.names[0], "x-a", "the first");
+        MESH_IS_STR(&f.names[1], "x-b", "the second");
+        MESH_OK(f.mask == (ngx_mesh_log_name_bit("x-a", 3)
+                           | ngx_mesh_log_name_bit("x-b", 3)), "their bits");
+    }
+}
+
+MESH_UNIT(mesh_unit_log_format_names)
 
 
 /*
