@@ -46,6 +46,8 @@ struct ngx_mesh_client_s {
     ngx_mesh_client_job_t     *resolving;   /* for this request or another */
     ngx_uint_t                 naddr;
     ngx_uint_t                 naddrs;
+    ngx_uint_t                 known;       /* of "addrs", for a process that
+                                               leaves; 0: not resolved yet */
     ngx_mesh_client_addr_t     addrs[NGX_MESH_CLIENT_ADDRS];
 
     /* of the request that runs */
@@ -68,6 +70,7 @@ struct ngx_mesh_client_s {
     unsigned                   received:1;
     unsigned                   reused:1;
     unsigned                   retried:1;
+    unsigned                   leaving:1;       /* names are resolved no more */
 };
 
 

@@ -100,6 +100,17 @@ ngx_mesh_client_resolve(ngx_mesh_client_t *cl)
         return;
     }
 
+    if (cl->leaving) {
+        cl->naddrs = cl->known;
+
+        if (cl->naddrs == 0) {
+            ngx_mesh_client_error(cl, "the host was not resolved yet", 0);
+        }
+
+        ngx_mesh_client_resolved(cl);
+        return;
+    }
+
     cl->what = "getaddrinfo()";
 
     if (cl->resolving) {
@@ -360,6 +371,8 @@ ngx_mesh_client_job_copy(ngx_mesh_client_t *cl, ngx_mesh_client_job_t *job)
             ngx_mesh_client_add(cl, ai->ai_addr, ai->ai_addrlen);
         }
     }
+
+    cl->known = cl->naddrs;
 
     if (cl->naddrs == 0) {
         ngx_mesh_client_error(cl, "the host has no address", 0);

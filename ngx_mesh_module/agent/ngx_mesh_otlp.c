@@ -14,6 +14,8 @@
  *
  * A worker that was told to quit has to be held while there are spans: the
  * timer is not cancelable then, but short, and what it waits for is bounded.
+ * A process that ends at once, by SIGTERM or because it is a single one, has
+ * left its event loop; it makes one more try, without it, and a short one.
  */
 
 
@@ -36,6 +38,7 @@
 
 #define NGX_MESH_OTLP_TICK         250      /* ms a worker is held at a time */
 #define NGX_MESH_OTLP_EXIT         2000     /* ms it may take after that */
+#define NGX_MESH_OTLP_LAST         400      /* ms of one that ends at once */
 #define NGX_MESH_OTLP_AGE          300000   /* ms until a batch is too old */
 #define NGX_MESH_OTLP_RETRY        1000     /* ms, the first time */
 #define NGX_MESH_OTLP_RETRY_MAX    30000
@@ -89,6 +92,7 @@ typedef struct {
     unsigned                     held:1;    /* "until" is set */
     unsigned                     wait:1;    /* "after" is set */
     unsigned                     hurry:1;   /* the request is of an exit */
+    unsigned                     leaving:1; /* there is no event loop */
     unsigned                     gone:1;    /* exiting, and nobody there */
     unsigned                     failing:1; /* which was logged */
     unsigned                     partial:1; /* which was logged */
@@ -99,6 +103,7 @@ static ngx_int_t ngx_mesh_otlp_headers(ngx_cycle_t *cycle,
     ngx_mesh_otlp_t *ot);
 static void ngx_mesh_otlp_resource(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     ngx_mesh_otlp_t *ot);
+static void ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot);
 static void ngx_mesh_otlp_count(ngx_mesh_otlp_t *ot, ngx_uint_t sent,
     ngx_uint_t dropped);
 static ngx_mesh_otlp_batch_t *ngx_mesh_otlp_first(ngx_mesh_otlp_t *ot);
@@ -283,12 +288,13 @@ ngx_mesh_otlp_stop(void)
         return;
     }
 
-    if (ot->timer.timer_set) {
-        ngx_del_timer(&ot->timer);
+    if (ot->client) {
+        ngx_mesh_otlp_leave(ot);
+        ngx_mesh_client_destroy(ot->client);
     }
 
-    if (ot->client) {
-        ngx_mesh_client_destroy(ot->client);
+    if (ot->timer.timer_set) {
+        ngx_del_timer(&ot->timer);
     }
 
     ngx_mesh_otlp_give_up(ot);
@@ -304,6 +310,41 @@ ngx_mesh_otlp_stop(void)
     }
 
     ot->conf = NULL;
+}
+
+
+/* nginx's master kills who has not ended 1.5 seconds after SIGTERM */
+
+static void
+ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot)
+{
+    ngx_msec_t              end;
+    ngx_mesh_otlp_batch_t  *b;
+
+    ngx_time_update();
+
+    ot->leaving = 1;
+    end = ngx_current_msec + NGX_MESH_OTLP_LAST;
+
+    ngx_mesh_client_leave(ot->client);
+
+    for ( ;; ) {
+        b = ngx_mesh_otlp_first(ot);
+
+        if (b == NULL || (ngx_msec_int_t) (end - ngx_current_msec) <= 0) {
+            return;
+        }
+
+        if (!ot->busy) {
+            ngx_mesh_otlp_send(ot, b);
+        }
+
+        ngx_mesh_client_finish(ot->client, end);
+
+        if (ot->busy) {
+            return;
+        }
+    }
 }
 
 
@@ -633,7 +674,7 @@ ngx_mesh_otlp_send(ngx_mesh_otlp_t *ot, ngx_mesh_otlp_batch_t *b)
 
     ot->busy = 1;
     ot->wait = 0;
-    ot->hurry = ngx_exiting ? 1 : 0;
+    ot->hurry = (ngx_exiting || ot->leaving) ? 1 : 0;
 
     ngx_mesh_client_start(ot->client, rq);
 }
@@ -739,7 +780,7 @@ ngx_mesh_otlp_again(ngx_mesh_otlp_t *ot, ngx_mesh_client_request_t *rq)
 
     b = ngx_mesh_otlp_first(ot);
 
-    if (ngx_exiting) {
+    if (ngx_exiting || ot->leaving) {
 
         /* one that began before was cut short by the exit */
 

@@ -411,8 +411,11 @@ ngx_mesh_otlp_attrs_result(ngx_mesh_otlp_wire_t *w, ngx_mesh_span_t *span)
             type.data = buf;
             type.len = p - buf;
 
-        } else {
+        } else if (span->flags.len) {
             type = span->flags;
+
+        } else {
+            ngx_str_set(&type, "_OTHER");
         }
 
         ngx_mesh_otlp_attr(w, field, "error.type", &type,

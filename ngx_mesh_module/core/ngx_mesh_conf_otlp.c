@@ -5,7 +5,7 @@
 
 /*
  * otlp URL [header=NAME:VALUE ...] [interval=TIME] [batch=N] [memory=SIZE]
- *     [timeout=TIME] [name=NAME] [trusted=FILE];
+ *     [timeout=TIME] [name=NAME] [trusted=FILE] [retries=on|off];
  */
 
 
@@ -162,6 +162,14 @@ ngx_mesh_conf_otlp_arg(ngx_conf_t *cf, ngx_mesh_otlp_conf_t *oc,
             oc->trusted = value;
             return NGX_CONF_OK;
         }
+
+    } else if (ngx_strcmp(arg->data, "retries=on") == 0) {
+        oc->retries = 1;
+        return NGX_CONF_OK;
+
+    } else if (ngx_strcmp(arg->data, "retries=off") == 0) {
+        oc->retries = 0;
+        return NGX_CONF_OK;
     }
 
 invalid:

@@ -32,6 +32,7 @@ typedef struct {
 
     ngx_str_t                  name;            /* service.name, or empty */
     ngx_str_t                  trusted;         /* file, or empty */
+    ngx_flag_t                 retries;         /* a span for each attempt */
     void                      *ssl;             /* ngx_ssl_t *, with TLS */
 } ngx_mesh_otlp_conf_t;
 

@@ -379,6 +379,7 @@ ngx_mesh_conf_trace_check(ngx_conf_t *cf, void *conf)
                              | (otlp ? NGX_MESH_TRACE_W3C : 0));
 
     tc->enabled = tc->xray || otlp || tc->headers;
+    tc->attempts = (tc->xray && tc->retries) || (otlp && mcf->otlp->retries);
 
     if (ngx_mesh_conf_xray_proxy(cf, tc, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;

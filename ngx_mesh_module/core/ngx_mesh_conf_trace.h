@@ -38,6 +38,9 @@ typedef struct {
     ngx_flag_t                  central;
     ngx_flag_t                  retries;
 
+    ngx_uint_t                  attempts;       /* somebody wants to know of
+                                                   each one */
+
     ngx_mesh_sampling_rules_t  *rules;          /* local ones */
     ngx_mesh_sampling_t        *sampling;       /* NULL: not enabled */
 

@@ -122,7 +122,7 @@ ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     t->attempts = NULL;
     t->nattempts = 0;
 
-    if (trace->sampled && tc->xray && tc->retries) {
+    if (trace->sampled && tc->attempts) {
         t->attempts = ngx_palloc(r->pool, NGX_MESH_XRAY_ATTEMPTS
                                      * sizeof(ngx_http_mesh_trace_attempt_t));
         if (t->attempts == NULL) {
@@ -394,6 +394,10 @@ ngx_http_mesh_trace_attempt(ngx_http_mesh_ctx_t *ctx)
         a->start = ngx_http_mesh_trace_now();
         a->end = 0;
         a->upstream = ctx->endpoint->name;
+        a->node = ctx->cluster->node->name;
+        a->status = 0;
+        a->protocol = (ctx->cluster->listener->protocol == NGX_MESH_HTTP)
+                      ? NGX_MESH_SPAN_HTTP_11 : NGX_MESH_SPAN_HTTP_2;
     }
 
     t->nattempts++;
@@ -403,12 +407,23 @@ ngx_http_mesh_trace_attempt(ngx_http_mesh_ctx_t *ctx)
 void
 ngx_http_mesh_trace_attempt_end(ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_http_mesh_trace_t  *t;
+    ngx_http_mesh_trace_t          *t;
+    ngx_http_mesh_trace_attempt_t  *a;
 
     t = ctx->trace;
 
-    if (t->nattempts && t->nattempts <= NGX_MESH_XRAY_ATTEMPTS) {
-        t->attempts[t->nattempts - 1].end = ngx_http_mesh_trace_now();
+    if (t->nattempts == 0 || t->nattempts > NGX_MESH_XRAY_ATTEMPTS) {
+        return;
+    }
+
+    a = &t->attempts[t->nattempts - 1];
+
+    a->end = ngx_http_mesh_trace_now();
+
+    /* not nginx's 502 and 504, which stand for no answer */
+
+    if (ctx->request->upstream) {
+        a->status = ctx->request->upstream->headers_in.status_n;
     }
 }
 

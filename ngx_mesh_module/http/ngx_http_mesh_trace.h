@@ -28,6 +28,9 @@ typedef struct {
     uint64_t                   start;           /* microseconds, Unix time */
     uint64_t                   end;             /* 0: not yet */
     ngx_str_t                  upstream;        /* of the model */
+    ngx_str_t                  node;            /* that, too */
+    ngx_uint_t                 status;          /* 0: it did not answer */
+    ngx_mesh_span_protocol_e   protocol;
 } ngx_http_mesh_trace_attempt_t;
 
 
@@ -46,6 +49,7 @@ typedef struct {
 ngx_int_t ngx_http_mesh_trace_start(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 
+/* an attempt begins; ends, when what nginx has read of an answer is there */
 void ngx_http_mesh_trace_attempt(ngx_http_mesh_ctx_t *ctx);
 void ngx_http_mesh_trace_attempt_end(ngx_http_mesh_ctx_t *ctx);
 

@@ -32,11 +32,10 @@ static void ngx_http_mesh_span_client(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_mesh_span_address(ngx_str_t *s);
 static void ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_span_t *span, u_char *cluster);
-static void ngx_http_mesh_span_xray(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
-    ngx_mesh_trace_conf_t *tc);
-static ngx_uint_t ngx_http_mesh_span_attempts(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span, ngx_mesh_span_t *attempts);
+static void ngx_http_mesh_span_xray(ngx_mesh_trace_conf_t *tc,
+    ngx_mesh_span_t *span, ngx_mesh_span_t *attempts, ngx_uint_t n);
+static ngx_uint_t ngx_http_mesh_span_attempts(ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_span_t *span, ngx_mesh_span_t *attempts);
 
 
 void
@@ -45,8 +44,9 @@ ngx_http_mesh_trace_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 {
     u_char                      cluster[NGX_HTTP_MESH_SPAN_CLUSTER];
     u_char                      flags[NGX_HTTP_MESH_FLAGS_LEN];
+    ngx_uint_t                  i, n;
     ngx_mesh_conf_t            *mcf;
-    ngx_mesh_span_t             span;
+    ngx_mesh_span_t             span, attempts[NGX_MESH_XRAY_ATTEMPTS];
     ngx_mesh_trace_t           *trace;
 
     if (ctx->trace == NULL || !ctx->trace->trace.sampled) {
@@ -89,12 +89,21 @@ ngx_http_mesh_trace_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_span_request(r, ctx, &span);
     ngx_http_mesh_span_target(ctx, &span, cluster);
 
+    n = ngx_http_mesh_span_attempts(ctx, &span, attempts);
+
     if (mcf->trace.xray) {
-        ngx_http_mesh_span_xray(r, ctx, &span, &mcf->trace);
+        ngx_http_mesh_span_xray(&mcf->trace, &span, attempts,
+                                mcf->trace.retries ? n : 0);
     }
 
-    if (mcf->otlp) {
-        ngx_mesh_otlp_add(&span);
+    if (mcf->otlp == NULL) {
+        return;
+    }
+
+    ngx_mesh_otlp_add(&span);
+
+    for (i = 0; mcf->otlp->retries && i < n; i++) {
+        ngx_mesh_otlp_add(&attempts[i]);
     }
 }
 
@@ -336,19 +345,13 @@ ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
 
 
 static void
-ngx_http_mesh_span_xray(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_span_t *span, ngx_mesh_trace_conf_t *tc)
+ngx_http_mesh_span_xray(ngx_mesh_trace_conf_t *tc, ngx_mesh_span_t *span,
+    ngx_mesh_span_t *attempts, ngx_uint_t n)
 {
-    u_char                 *last;
-    ngx_int_t               rc;
-    ngx_uint_t              n;
-    ngx_mesh_span_t         attempts[NGX_MESH_XRAY_ATTEMPTS];
+    u_char     *last;
+    ngx_int_t   rc;
 
     static u_char  buf[NGX_MESH_XRAY_MAX];
-
-    n = ctx->trace->attempts ? ngx_http_mesh_span_attempts(r, ctx, span,
-                                                           attempts)
-                             : 0;
 
     last = ngx_mesh_xray_segment(buf, buf + sizeof(buf), &tc->proxy, span,
                                  attempts, n);
@@ -362,48 +365,62 @@ ngx_http_mesh_span_xray(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 }
 
 
-/* statuses are nginx's, in the same order */
+/* children of the span; returns how many, 0: nobody wants to know */
 
 static ngx_uint_t
-ngx_http_mesh_span_attempts(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_span_t *span, ngx_mesh_span_t *attempts)
+ngx_http_mesh_span_attempts(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
+    ngx_mesh_span_t *attempts)
 {
     uint64_t                        random;
-    ngx_uint_t                      i, k, n, nstates;
+    ngx_uint_t                      i, n;
     ngx_mesh_span_t                *a;
-    ngx_http_upstream_state_t      *state;
     ngx_http_mesh_trace_attempt_t  *from;
 
-    n = ngx_min(ctx->trace->nattempts, NGX_MESH_XRAY_ATTEMPTS);
-    state = r->upstream_states ? r->upstream_states->elts : NULL;
-    nstates = r->upstream_states ? r->upstream_states->nelts : 0;
+    if (ctx->trace->attempts == NULL) {
+        return 0;
+    }
 
-    for (i = 0, k = 0; i < n; i++, k++) {
+    n = ngx_min(ctx->trace->nattempts, NGX_MESH_XRAY_ATTEMPTS);
+
+    for (i = 0; i < n; i++) {
         a = &attempts[i];
         from = &ctx->trace->attempts[i];
 
         ngx_memzero(a, sizeof(ngx_mesh_span_t));
 
         random = ngx_mesh_random();
+
+        ngx_memcpy(a->trace_id, span->trace_id, 16);
         ngx_memcpy(a->span_id, &random, 8);
+        ngx_memcpy(a->parent_id, span->span_id, 8);
+
+        a->parent = 1;
+        a->attempt = 1;
+        a->kind = NGX_MESH_SPAN_CLIENT;
+        a->protocol = from->protocol;
 
         a->start = from->start;
-        a->end = from->end ? from->end : span->end;
-        a->upstream = from->upstream;
+        a->end = ngx_max(from->end ? from->end : span->end, from->start);
+
+        a->status = from->status;
+        a->grpc_status = -1;
         a->attempts = i + 1;
 
-        /* what was handed on by an error page begins after an empty one */
+        a->tracestate = span->tracestate;
+        a->method = span->method;
+        a->scheme = span->scheme;
+        a->host = span->host;
+        a->path = span->path;
+        a->service = span->service;
+        a->route = span->route;
+        a->node = from->node;
+        a->upstream = from->upstream;
 
-        while (k < nstates && state[k].peer == NULL) { k++; }
+        /* an answer that ended too early, say */
 
-        if (k < nstates) {
-            a->status = state[k].status;
-        }
-
-        /* what nginx has put where nothing was answered */
-
-        if (i + 1 == n && ctx->failed) {
+        if (i + 1 == n && n == ctx->trace->nattempts && ctx->failed) {
             a->status = 0;
+            a->flags = span->flags;
         }
     }
 

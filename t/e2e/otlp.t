@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -20,10 +21,11 @@ from mesh_test import (SANITIZE, SLOW, Backend, Load, Nginx, Sidecar,
 ALL = 'trace_sampling rate=1;'
 
 
-def sidecar(collector, more='interval=50ms', mesh=ALL, backend=None, **kw):
+def sidecar(collector, more='interval=50ms', mesh=ALL, backend=None,
+            routes=None, **kw):
     backend = backend or Backend('a')
     url = collector if isinstance(collector, str) else collector.url()
-    doc = document(1, {'a': [backend.port]})
+    doc = document(1, {'a': [backend.port]}, routes=routes)
     me = node('me')
     me['spec']['backends'] = [{'virtualService': {
         'virtualServiceName': 'app.local'}}]
@@ -183,6 +185,55 @@ def retries():
     clean(side)
 
 
+def attempts():
+    """Each attempt is a child of the request's span."""
+    c = Collector()
+    answers = ['500 Oops', None, '200 OK']
+    backend = Backend('a', answer=lambda r: answers[0] and reply(
+        '', answers.pop(0)) if answers[0] else answers.pop(0))
+    side = sidecar(c, 'interval=50ms retries=on', backend=backend, routes=[
+        {'virtualRouterName': 'app', 'routeName': 'all', 'spec': {
+            'httpRoute': {
+                'match': {'prefix': '/'},
+                'action': {'weightedTargets': [
+                    {'virtualNode': 'a', 'weight': 1}]},
+                'retryPolicy': {
+                    'maxRetries': 2, 'httpRetryEvents': ['server-error'],
+                    'tcpRetryEvents': ['connection-error'],
+                    'perRetryTimeout': {'unit': 's', 'value': 5}}}}}])
+    tap.same(side.get('/x?secret=1').status, 200, 'the third attempt is good')
+    spans = c.wait(4)
+    tap.same(len(spans), 4, 'a span for the request, and one for each attempt')
+    parent, tries = spans[0], spans[1:]
+    tap.same({s.parent for s in tries}, {parent.span_id}, 'which are children')
+    tap.same({s.trace_id for s in spans}, {parent.trace_id}, 'of one trace')
+    tap.same(len({s.span_id for s in spans}), 4, 'with ids of their own')
+    tap.same([(s['http.response.status_code'], s['http.request.resend_count'],
+               s.failed, s['error.type']) for s in tries],
+             [(500, None, True, '500'), (None, 1, True, '_OTHER'),
+              (200, 2, False, None)], 'their results and numbers')
+    tap.same({s['upstream_address'] for s in tries},
+             {'127.0.0.1:%d' % backend.port}, 'where they went')
+    tap.ok(not any(s.flags & 0x200 for s in tries),
+           'their parent is not somewhere else')
+    tap.ok(all(parent.start <= s.start <= s.end <= parent.end for s in tries)
+           and all(a.end <= b.start for a, b in zip(tries, tries[1:])),
+           'one after the other, within the request')
+    tap.ok(not any('secret' in str(s.attributes) for s in spans),
+           'the query string is nowhere')
+    side.get(host='nobody.local')
+    tap.same(len(c.wait(5)), 5, 'none without an attempt')
+    clean(side, c)
+    side.stop()
+
+    c = Collector()
+    side = sidecar(c, 'interval=50ms retries=off')
+    side.get()
+    side.get()
+    side.stop()
+    tap.same(len(c.wait(2)), 2, 'only if they are wanted')
+
+
 def away():
     """100,000 spans and nobody there: the memory is bounded."""
     backend = Backend('a')
@@ -269,11 +320,80 @@ def ends():
     tap.ok(side.stop(), 'without spans')
     tap.ok(time.monotonic() - start < 2 * SLOW, 'at once')
 
-    c = Collector()
-    side = sidecar(c, 'interval=1h')
+
+def ends_at_once():
+    """A process that has no time to end delivers what it can, soon."""
+    ca = Authority(directory())
+    for what, sig, kw in (
+            ('SIGTERM', signal.SIGTERM, {}),
+            ('SIGINT', signal.SIGINT, {'workers': 2}),
+            ('SIGTERM to a single process', signal.SIGTERM, {'master': False}),
+            ('SIGQUIT to a single process', signal.SIGQUIT, {'master': False})):
+        c = Collector()
+        side = sidecar(c, 'interval=1h batch=10', **kw)
+        for _ in range(25):
+            side.get()
+        c.wait(len(c.spans))
+        start = time.monotonic()
+        tap.ok(side.stop(sig), '%s ends it' % what)
+        tap.ok(time.monotonic() - start < 3 * SLOW, 'soon')
+        tap.same(len({s.span_id for s in c.wait(25)}), 25, 'all spans arrive')
+        tap.same(len(c.spans), 25, 'once')
+        tap.same(side.lines('were not delivered'), [], 'and none is missed')
+        clean(side, c)
+
+        side = sidecar('http://127.0.0.1:%d' % free_port(), 'interval=1h', **kw)
+        side.get()
+        start = time.monotonic()
+        tap.ok(side.stop(sig), '%s with nobody there' % what)
+        tap.ok(time.monotonic() - start < 2 * SLOW, 'at once')
+        tap.same(len(side.lines('1 spans were not delivered')), 1,
+                 'and tells what is lost')
+        clean(side)
+
+        c = Collector(answer=lambda r: time.sleep(2))
+        side = sidecar(c, 'interval=1h', **kw)
+        side.get()
+        start = time.monotonic()
+        tap.ok(side.stop(sig), '%s while the collector hangs' % what)
+        tap.ok(time.monotonic() - start < 1.5 * SLOW, 'within a time')
+        tap.ok(side.lines('1 spans were not delivered'), 'which is told')
+        clean(side)
+
+    # a request is under way, and more wait behind it
+    slow = threading.Event()
+
+    def late(r):
+        slow.wait(0.1)
+        return reply(b'')
+    c = Collector(answer=late)
+    side = sidecar(c, 'interval=1h batch=5')
+    for _ in range(12):
+        side.get()
+    side.stop(signal.SIGTERM)
+    tap.same(len({s.span_id for s in c.wait(12)}), 12,
+             'what is under way is waited for')
+    clean(side, c)
+
+    good = FakeControl(context=ca.context('good', 'DNS:localhost'))
+    good.always = lambda c, r: c.send(reply(''))
+    side = sidecar(good.url('https').replace('127.0.0.1', 'localhost'),
+                   'interval=1h batch=2 trusted=%s' % ca.ca)
+    for _ in range(3):
+        side.get()
+    good.upto(1)
+    side.stop(signal.SIGTERM)
+    tap.ok(good.upto(2), 'over TLS, to a name that was resolved before')
+    tap.same(side.lines('were not delivered'), [], 'nothing is missed')
+    clean(side)
+
+    side = sidecar(good.url('https').replace('127.0.0.1', 'localhost'),
+                   'interval=1h trusted=%s' % ca.ca)
     side.get()
     side.stop(signal.SIGTERM)
-    tap.same(side.bad(), [], 'SIGTERM does not wait, and is clean')
+    tap.ok(side.lines('1 spans were not delivered'),
+           'a name is not resolved at the last moment')
+    clean(side)
 
 
 def secure():
@@ -309,6 +429,7 @@ def directives():
     says('otlp http://c interval=0;', 'invalid parameter "interval=0"')
     says('otlp http://c batch=x;', 'invalid parameter "batch=x"')
     says('otlp http://c memory=1k;', 'at least 128k')
+    says('otlp http://c retries=yes;', 'invalid parameter "retries=yes"')
     says('otlp http://c colour=red;', 'invalid parameter "colour=red"')
     says('otlp http://c header=x;', 'header without ":"')
     says('otlp http://c "header=a b:c";', 'invalid characters')
@@ -317,10 +438,10 @@ def directives():
 
     n = Nginx(http=None, main='mesh m { control_plane file:/x; '
               'otlp http://c:1/p/ interval=1s batch=5 memory=2m timeout=1s '
-              'name=n header=a:b; }')
+              'name=n header=a:b retries=on; }')
     status, text = n.test()
     tap.ok(status == 0, 'all parameters at once', text)
 
 
-tap.run(contents, batches, reloads, retries, away, hostile, ends, secure,
-        directives)
+tap.run(contents, batches, reloads, retries, attempts, away, hostile, ends,
+        ends_at_once, secure, directives)

@@ -258,10 +258,65 @@ def failures():
     r, s = one('/close')
     tap.same((r.status, flags(s), s['annotations']['response_flags']),
              (503, ['fault'], 'UC'), 'closed without an answer')
+    tap.same([('http' in x, x.get('fault')) for x in s.get('subsegments', [])],
+             [(False, True)] * len(s.get('subsegments', [])),
+             'its attempts have no status')
     r, s = one('/', 'nobody.local')
     tap.same((r.status, flags(s)), (404, ['error']), 'never reached a route')
     tap.ok('upstream_cluster' not in s['annotations'], 'and no cluster')
     tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+
+
+def subrequests():
+    """A request is one pass, whatever it takes: subrequests are no others, and
+    their endpoints see the trace of the request."""
+    daemon = Daemon()
+    app = Backend()
+    port = free_port()
+    p = Sidecar(document(1, {'a': [app.port]}), level='info',
+                mesh=ALL % (daemon.port, 'retries=on'), http="""
+        server {
+            listen 127.0.0.1:%d;
+            location / {
+                auth_request  /auth;
+                mirror        /mirror;
+                mesh_pass     egress;
+            }
+            location = /auth { internal; mesh_pass egress; }
+            location = /mirror { internal; mesh_pass egress; }
+        }
+        """ % port).start()
+    p.at('1')
+
+    for n, headers in enumerate((given(), {}, given(sampled='0'))):
+        daemon.clear()
+        del app.requests[:]
+        tap.same(request(port, '/x', host='app.local', headers=headers).status,
+                 200, 'a request with a subrequest before and one beside it')
+        tap.ok(wait(lambda: len(app.requests) == 3), 'which all arrive',
+               [r.line for r in app.requests])
+        got = {r.path: [v for k, v in r.headers
+                        if k.lower() == 'x-amzn-trace-id']
+               for r in app.requests}
+        tap.same(len(got.get('/x', [])), 1, 'one header of a trace goes on')
+        root = fields(got['/x'][0])['Root']
+        tap.ok(all(len(v) <= 1 and (not v or fields(v[0])['Root'] == root)
+                   for v in got.values()),
+               'and no other one with subrequests', got)
+        if headers:
+            tap.same(sorted(len(v) for v in got.values()), [1, 1, 1],
+                     'which have that of the client')
+        request(port, '/y', host='app.local', headers=given())
+        daemon.wait(1 if n == 2 else 2)
+        wait(lambda: len(app.requests) == 6)
+        tap.same([s['http']['request']['url'].split('/')[-1]
+                  for s in daemon.segments], ['x', 'y'][n == 2:],
+                 'one segment for each request that is traced')
+        tap.same([len(s['subsegments']) for s in daemon.segments],
+                 [1] * (1 + (n != 2)), 'and of its attempt only')
+    tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
+    tap.same(p.bad(), [], 'nothing bad is logged')
+    tap.ok(p.stop(), 'it ends well')
 
 
 def strange():
@@ -514,5 +569,5 @@ def reservoir():
         tap.ok(status and error in said and rules in said, error, said)
 
 
-tap.run(documents, three_hops, decisions, failures, strange, clients, repeated,
+tap.run(documents, three_hops, decisions, failures, subrequests, strange, clients, repeated,
         b3, handed_on, away, single, reservoir)
