@@ -85,6 +85,32 @@ mesh "${base[@]}" --otlp http://127.0.0.1:4318 --otlp-name order \
 has 'headers' \
     'otlp http://127.0.0.1:4318 name=order "header=api-key:a b" "header=x:y";'
 
+mesh OTEL_EXPORTER_OTLP_HEADERS='Authorization=Basic%20YTpi%3D, x=%5B1%3B2%5d ,b=%25' \
+    "${base[@]}" --otlp http://a
+has 'headers are decoded' \
+    'otlp http://a "header=Authorization:Basic YTpi=" "header=x:\[1;2\]" "header=b:%";'
+
+mesh OTEL_EXPORTER_OTLP_TIMEOUT=2500 "${base[@]}" --otlp http://a
+has 'OTEL_EXPORTER_OTLP_TIMEOUT' 'otlp http://a timeout=2500ms;'
+
+mesh OTEL_EXPORTER_OTLP_TIMEOUT=2500 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=100 \
+    "${base[@]}" --otlp http://a
+has 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT' 'otlp http://a timeout=100ms;'
+
+mesh OTEL_EXPORTER_OTLP_TIMEOUT=2500 "${base[@]}" --otlp http://a \
+    --otlp-timeout 3s --otlp-retries on
+has 'the option counts more' 'otlp http://a timeout=3s retries=on;'
+
+mesh OTEL_EXPORTER_OTLP_CERTIFICATE=/c/ca.pem "${base[@]}" --otlp https://a
+has 'OTEL_EXPORTER_OTLP_CERTIFICATE' 'otlp https://a trusted=/c/ca.pem;'
+
+mesh OTEL_EXPORTER_OTLP_CERTIFICATE=/c/ca.pem \
+    OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=/c/t.pem "${base[@]}" --otlp https://a
+has 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE' 'otlp https://a trusted=/c/t.pem;'
+
+mesh OTEL_EXPORTER_OTLP_CERTIFICATE=/c/ca.pem "${base[@]}" --otlp http://a
+has 'which is not for http' 'otlp http://a;'
+
 mesh OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.1 \
     "${base[@]}" --otlp http://a
 has 'a sampler of OpenTelemetry' 'trace_sampling rate=0\.1;'
@@ -151,6 +177,24 @@ refused 'Datadog' ENABLE_ENVOY_DATADOG_TRACING \
 refused 'OTLP by gRPC' OTEL_EXPORTER_OTLP_PROTOCOL \
     OTEL_EXPORTER_OTLP_ENDPOINT=http://a OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
     "${base[@]}"
+to=OTEL_EXPORTER_OTLP_ENDPOINT=https://a
+for value in 0 -1 10s 3600001; do
+    refused "time limit of $value" OTEL_EXPORTER_OTLP_TIMEOUT \
+        $to OTEL_EXPORTER_OTLP_TIMEOUT=$value "${base[@]}"
+done
+refused 'certificate' OTEL_EXPORTER_OTLP_CERTIFICATE \
+    $to 'OTEL_EXPORTER_OTLP_CERTIFICATE=/a;b' "${base[@]}"
+for name in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE \
+            OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY
+do
+    refused 'a certificate of its own' $name $to $name=/x "${base[@]}"
+done
+for value in 'a=%22' 'a=%0d%0aB:c' 'a=%5c' 'a=%24host' 'a=%7b' 'a=%23' \
+             'a=%40state%40' 'a=%00' 'a=%C3%A4' 'a=%' 'a=%2' 'a' '%61=b' 'a='
+do
+    refused "header $value" OTEL_EXPORTER_OTLP_HEADERS \
+        $to "OTEL_EXPORTER_OTLP_HEADERS=$value" "${base[@]}"
+done
 refused 'sampler' OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER=x "${base[@]}"
 refused 'interval' ENVOY_STATS_FLUSH_INTERVAL \
     ENABLE_ENVOY_DOG_STATSD=1 ENVOY_STATS_FLUSH_INTERVAL=5 "${base[@]}"
@@ -172,6 +216,9 @@ base+=(--xray 127.0.0.1 --otlp http://a --emf /x --statsd 127.0.0.1)
 closed xray-name n
 closed otlp-name n
 closed otlp-headers a=b
+closed otlp-timeout 1s
+closed otlp-trusted /x
+closed otlp-retries on
 closed emf-namespace n
 closed statsd-interval 1s
 
@@ -188,7 +235,8 @@ for i in 1 2; do
         --statsd unix:/x.sock
     util/mesh sidecar --resource mesh/m/virtualNode/n --run-dir "$dir/run" \
         --state "$dir/state" --control-plane "file:$dir/mesh.json" \
-        --otlp http://127.0.0.1:4318 --otlp-headers 'a=b%20c' \
+        --otlp http://127.0.0.1:4318 --otlp-headers 'a=b%20c%3B,d=%5B%5d' \
+        --otlp-timeout 500ms --otlp-retries on \
         --otlp-name order --statsd 127.0.0.1 --statsd-interval 500ms \
         --emf stdout --emf-namespace N --metrics-extension on --stats-tags on \
         "$@" --test > "$dir/out" 2> "$dir/err"

@@ -13,6 +13,14 @@
 #   --otlp-name NAME          service.name, default MESH/NODE [OTEL_SERVICE_NAME]
 #   --otlp-headers LIST       NAME=VALUE,... [OTEL_EXPORTER_OTLP_TRACES_HEADERS,
 #                             OTEL_EXPORTER_OTLP_HEADERS]
+#   --otlp-timeout TIME       of a request, default 10s, at most 1h
+#                             [OTEL_EXPORTER_OTLP_TRACES_TIMEOUT,
+#                             OTEL_EXPORTER_OTLP_TIMEOUT, in milliseconds]
+#   --otlp-trusted FILE       certificates that are trusted with https, default
+#                             the system's [OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE,
+#                             OTEL_EXPORTER_OTLP_CERTIFICATE]
+#   --otlp-retries on|off     a span for each attempt, default off
+#                             [MESH_OTLP_RETRIES]
 #   --sampling-rate RATE      of traces, 0 to 1, default 0.05 and one a second
 #                             [XRAY_SAMPLING_RATE, OTEL_TRACES_SAMPLER_ARG]
 #   --sampling-rules FILE     a sampling manifest instead
@@ -31,8 +39,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 
 observe_valued=" xray xray-name xray-central otlp otlp-name otlp-headers
-    sampling-rate sampling-rules statsd statsd-interval emf emf-namespace
-    metrics-extension stats-tags "
+    otlp-timeout otlp-trusted otlp-retries sampling-rate sampling-rules statsd
+    statsd-interval emf emf-namespace metrics-extension stats-tags "
 
 # As Go's ParseBool has it, which App Mesh's agent reads its variables with.
 
@@ -190,6 +198,11 @@ take_otlp() {
     take otlp-name "" OTEL_SERVICE_NAME
     take otlp-headers "" OTEL_EXPORTER_OTLP_TRACES_HEADERS \
         OTEL_EXPORTER_OTLP_HEADERS
+    take otlp-timeout "" OTEL_EXPORTER_OTLP_TRACES_TIMEOUT \
+        OTEL_EXPORTER_OTLP_TIMEOUT
+    take_file otlp-trusted "" OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE \
+        OTEL_EXPORTER_OTLP_CERTIFICATE
+    take_switch otlp-retries off MESH_OTLP_RETRIES
     set_value otlp ""
     value=${option[otlp]}
     if [ -z "$value" ] || [ "$value" = off ]; then
@@ -214,15 +227,65 @@ take_otlp() {
             '[A-Za-z0-9_./:-]{1,200}' "a name of letters, digits and _ . / : -"
         value="$value name=${option[otlp-name]}"
     fi
+    otlp_transport "$value"
+    value=$value$transport
+    [ "${option[otlp-retries]}" = off ] || value="$value retries=on"
+
     IFS=,
     for pair in ${option[otlp-headers]}; do
-        check "${from[otlp-headers]}" "$pair" \
-            '[A-Za-z0-9_-]+=[A-Za-z0-9._~+/=:*!()%-]+' \
-            "a header NAME=VALUE with blanks as %20"
-        pair=${pair//%20/ }
-        value="$value \"header=${pair%%=*}:${pair#*=}\""
+        otlp_header "$pair"
+        value="$value \"header=$header\""
     done
     set_value otlp "$value"
+}
+
+# The time limit and what is trusted, into "transport".  Variables with a
+# certificate are there for all of a machine's programs: they say nothing about
+# a collector that is asked without TLS.
+
+otlp_transport() {
+    local name
+
+    transport=
+    if [ -n "${option[otlp-timeout]}" ]; then
+        name=${from[otlp-timeout]}
+        if [[ $name == OTEL_* ]]; then
+            check_number "$name" "${option[otlp-timeout]}" 1 3600000
+            transport=" timeout=${option[otlp-timeout]}ms"
+        else
+            check_time "$name" "${option[otlp-timeout]}"
+            transport=" timeout=${option[otlp-timeout]}"
+        fi
+    fi
+
+    for name in OTEL_EXPORTER_OTLP{_TRACES,}_CLIENT_{CERTIFICATE,KEY}; do
+        [ -z "${!name:-}" ] || fail "$name: a collector that wants a" \
+            "certificate of its clients is not supported"
+    done
+
+    if [ -n "${values[otlp_trusted]}" ] && {
+        [[ $1 == https:* ]] || [[ ${from[otlp-trusted]} != OTEL_* ]]; }
+    then
+        transport="$transport trusted=${values[otlp_trusted]}"
+    fi
+}
+
+# NAME=VALUE of OTEL_EXPORTER_OTLP_HEADERS, in which anything may be written as
+# %XX, into "header" as NAME:VALUE
+
+otlp_header() {
+    local name=${from[otlp-headers]} pair=$1 what="a header NAME=VALUE"
+
+    pair=${pair#"${pair%%[! ]*}"}
+    pair=${pair%"${pair##*[! ]}"}
+    check "$name" "$pair" '[A-Za-z0-9_-]+=([A-Za-z0-9._~+/=:*!()-]|%[0-9A-Fa-f]{2})+' \
+        "$what with blanks as %20"
+    [[ ! $pair =~ %(0[0-9A-Fa-f]|1|7[Ff]|[89A-Fa-f]) ]] \
+        || fail "$name: %${BASH_REMATCH[1]} is not for a header"
+    printf -v pair %b "${pair//%/\\x}"
+    check "$name" "$pair" '[A-Za-z0-9_-]+=[][A-Za-z0-9 ,;|^?<>._~+/=:*!()%-]+' \
+        "$what without quotes, \\, \$, @, {, }, # and &"
+    header=${pair%%=*}:${pair#*=}
 }
 
 # a duration of Go's ("1m30s", "500ms") in milliseconds, into "ms"
