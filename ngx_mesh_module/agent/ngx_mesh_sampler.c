@@ -44,8 +44,7 @@ typedef struct {
     ngx_mesh_sampler_share_t     *share;
     ngx_log_t                    *log;
     ngx_event_t                   timer;
-    ngx_mesh_sampling_rule_t      rest;         /* of the local rules */
-    ngx_atomic_uint_t             seq;          /* of the set in force here */
+    ngx_mesh_sampler_view_t       view;         /* of this worker */
 
     /* of the worker that asks */
     ngx_mesh_url_t                url;
@@ -76,7 +75,7 @@ typedef struct {
 
 static void ngx_mesh_sampler_address(ngx_mesh_sampler_t *sm);
 static void ngx_mesh_sampler_timer_handler(ngx_event_t *ev);
-static void ngx_mesh_sampler_follow(ngx_mesh_sampler_t *sm);
+static void ngx_mesh_sampler_look(ngx_mesh_sampler_t *sm);
 static ngx_uint_t ngx_mesh_sampler_holds(ngx_mesh_sampler_t *sm);
 static void ngx_mesh_sampler_leave(ngx_mesh_sampler_t *sm);
 static void ngx_mesh_sampler_ask_rules(ngx_mesh_sampler_t *sm,
@@ -148,7 +147,11 @@ ngx_mesh_sampler_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     sm->log = cycle->log;
 
     local = tc->rules;
-    sm->rest = local->rules[local->nrules - 1];
+
+    sm->view.share = share;
+    sm->view.sampling = tc->sampling;
+    sm->view.rest = local->rules[local->nrules - 1];
+    sm->view.log = cycle->log;
 
     sm->timer.handler = ngx_mesh_sampler_timer_handler;
     sm->timer.data = sm;
@@ -159,7 +162,7 @@ ngx_mesh_sampler_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 
     /* what others have asked for is in force from the first request on */
 
-    ngx_mesh_sampler_follow(sm);
+    ngx_mesh_sampler_look(sm);
 
     ngx_add_timer(&sm->timer, 1);
 }
@@ -221,7 +224,7 @@ ngx_mesh_sampler_timer_handler(ngx_event_t *ev)
 
     ngx_str_t  none;
 
-    ngx_mesh_sampler_follow(sm);
+    ngx_mesh_sampler_look(sm);
 
     if (ngx_mesh_sampler_holds(sm) && !sm->busy) {
 
@@ -238,52 +241,23 @@ ngx_mesh_sampler_timer_handler(ngx_event_t *ev)
 }
 
 
-/* puts in force what is shared, if it is not in force here yet */
-
 static void
-ngx_mesh_sampler_follow(ngx_mesh_sampler_t *sm)
+ngx_mesh_sampler_look(ngx_mesh_sampler_t *sm)
 {
-    ngx_uint_t                  i;
-    ngx_atomic_uint_t           seq;
-    ngx_mesh_sampler_table_t   *table;
-    ngx_mesh_sampling_rules_t  *set;
+    ngx_uint_t                 i;
+    ngx_mesh_sampler_follow_e  what;
 
-    seq = ngx_mesh_sampler_share_seq(sm->share);
+    what = ngx_mesh_sampler_follow(&sm->view, ngx_time());
 
-    if (seq == sm->seq) {
+    if (what == NGX_MESH_SAMPLER_SAME) {
         return;
     }
 
-    set = NULL;
-
-    if (seq) {
-        table = ngx_alloc(sizeof(ngx_mesh_sampler_table_t), sm->log);
-        if (table == NULL) {
-            return;
-        }
-
-        seq = ngx_mesh_sampler_share_rules(sm->share, table);
-
-        if (table->n) {
-            set = ngx_mesh_sampler_set(table, &sm->rest, sm->log);
-
-            if (set == NULL) {
-                ngx_free(table);
-                return;
-            }
-        }
-
-        ngx_free(table);
-
-    } else if (sm->holds) {
+    if (what == NGX_MESH_SAMPLER_TOO_OLD && sm->holds) {
         ngx_log_error(NGX_LOG_WARN, sm->log, 0,
                       "mesh: the sampling rules of X-Ray are older than an "
                       "hour, local rules are in force");
     }
-
-    ngx_mesh_sampling_swap(sm->conf->sampling, set);
-
-    sm->seq = seq;
 
     for (i = 0; i < NGX_MESH_SAMPLING_RULES; i++) {
         sm->due[i] = ngx_current_msec + NGX_MESH_SAMPLER_REPORT;
@@ -560,7 +534,8 @@ ngx_mesh_sampler_publish(ngx_mesh_sampler_t *sm)
 
     ngx_mesh_sampler_sort(sm->table);
 
-    if (ngx_mesh_sampler_share_publish(sm->share, sm->table)) {
+    if (ngx_mesh_sampler_share_publish(sm->share, sm->table,
+                                       ngx_time())) {
         ngx_log_error(NGX_LOG_NOTICE, sm->log, 0,
                       "mesh: X-Ray has %ui sampling rules for \"%V\"",
                       sm->table->n, &sm->conf->name);
@@ -572,7 +547,7 @@ ngx_mesh_sampler_publish(ngx_mesh_sampler_t *sm)
     sm->rules_at = ngx_current_msec + NGX_MESH_SAMPLER_EVERY
                    + (ngx_msec_t) ngx_random() % 10000;
 
-    ngx_mesh_sampler_follow(sm);
+    ngx_mesh_sampler_look(sm);
 }
 
 

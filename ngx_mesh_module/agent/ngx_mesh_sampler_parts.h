@@ -122,6 +122,10 @@ ngx_int_t ngx_mesh_sampler_read_targets(ngx_pool_t *pool, ngx_str_t *text,
 /* declares the zone "mesh_sampler" */
 ngx_mesh_sampler_share_t *ngx_mesh_sampler_share_add(ngx_cycle_t *cycle);
 
+/* a handle on a slab pool that is ready; for tests */
+ngx_mesh_sampler_share_t *ngx_mesh_sampler_share_attach(ngx_pool_t *pool,
+    ngx_slab_pool_t *shpool);
+
 /* is this worker the one that asks? */
 ngx_uint_t ngx_mesh_sampler_share_holds(ngx_mesh_sampler_share_t *share);
 void ngx_mesh_sampler_share_release(ngx_mesh_sampler_share_t *share);
@@ -130,14 +134,15 @@ void ngx_mesh_sampler_share_release(ngx_mesh_sampler_share_t *share);
 u_char *ngx_mesh_sampler_share_id(ngx_mesh_sampler_share_t *share);
 
 /*
- * The rules were asked for just now; 1: they are others than before, and have
- * another number.
+ * The rules were asked for just now, which is "now" of ngx_time(); 1: they are
+ * others than before, and have another number.
  */
 ngx_uint_t ngx_mesh_sampler_share_publish(ngx_mesh_sampler_share_t *share,
-    ngx_mesh_sampler_table_t *table);
+    ngx_mesh_sampler_table_t *table, time_t now);
 
-/* the number of the rules in force, 0: none, or they are too old */
-ngx_atomic_uint_t ngx_mesh_sampler_share_seq(ngx_mesh_sampler_share_t *share);
+/* the number of the rules in force, 0: none, or at "now" they are too old */
+ngx_atomic_uint_t ngx_mesh_sampler_share_seq(ngx_mesh_sampler_share_t *share,
+    time_t now);
 
 /* when the rules were asked for last, of ngx_time(); 0: not yet */
 time_t ngx_mesh_sampler_share_fetched(ngx_mesh_sampler_share_t *share);
@@ -145,6 +150,30 @@ time_t ngx_mesh_sampler_share_fetched(ngx_mesh_sampler_share_t *share);
 /* copies the rules out; returns their number */
 ngx_atomic_uint_t ngx_mesh_sampler_share_rules(
     ngx_mesh_sampler_share_t *share, ngx_mesh_sampler_table_t *table);
+
+
+/* --- ngx_mesh_sampler_follow.c --- */
+
+typedef enum {
+    NGX_MESH_SAMPLER_SAME = 0,
+    NGX_MESH_SAMPLER_CHANGED,
+    NGX_MESH_SAMPLER_TOO_OLD                    /* local rules from now on */
+} ngx_mesh_sampler_follow_e;
+
+typedef struct {
+    ngx_mesh_sampler_share_t        *share;
+    ngx_mesh_sampling_t             *sampling;
+    ngx_mesh_sampling_rule_t         rest;      /* of the local rules */
+    ngx_atomic_uint_t                seq;       /* of the set in force here */
+    ngx_log_t                       *log;
+} ngx_mesh_sampler_view_t;
+
+/*
+ * Puts in force in this worker what is shared at "now" (of ngx_time()), if it
+ * is not yet.  What cannot be had for want of memory stays as it was.
+ */
+ngx_mesh_sampler_follow_e ngx_mesh_sampler_follow(ngx_mesh_sampler_view_t *v,
+    time_t now);
 
 
 #endif /* _NGX_MESH_SAMPLER_PARTS_H_INCLUDED_ */

@@ -44,6 +44,7 @@ struct ngx_mesh_sampler_share_s {
 
 static ngx_int_t ngx_mesh_sampler_share_init(ngx_shm_zone_t *zone,
     void *data);
+static ngx_int_t ngx_mesh_sampler_share_head(ngx_mesh_sampler_share_t *share);
 static void ngx_mesh_sampler_share_name(ngx_mesh_sampler_head_t *sh);
 
 
@@ -90,7 +91,6 @@ ngx_mesh_sampler_share_init(ngx_shm_zone_t *zone, void *data)
 {
     ngx_mesh_sampler_share_t *old = data;
 
-    ngx_mesh_sampler_head_t   *sh;
     ngx_mesh_sampler_share_t  *share;
 
     share = zone->data;
@@ -101,6 +101,33 @@ ngx_mesh_sampler_share_init(ngx_shm_zone_t *zone, void *data)
     }
 
     share->shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    return ngx_mesh_sampler_share_head(share);
+}
+
+
+ngx_mesh_sampler_share_t *
+ngx_mesh_sampler_share_attach(ngx_pool_t *pool, ngx_slab_pool_t *shpool)
+{
+    ngx_mesh_sampler_share_t  *share;
+
+    share = ngx_pcalloc(pool, sizeof(ngx_mesh_sampler_share_t));
+    if (share == NULL) {
+        return NULL;
+    }
+
+    share->shpool = shpool;
+
+    return ngx_mesh_sampler_share_head(share) == NGX_OK ? share : NULL;
+}
+
+
+/* another process, or the cycle before, may have made it */
+
+static ngx_int_t
+ngx_mesh_sampler_share_head(ngx_mesh_sampler_share_t *share)
+{
+    ngx_mesh_sampler_head_t  *sh;
 
     sh = share->shpool->data;
 
@@ -190,7 +217,7 @@ ngx_mesh_sampler_share_id(ngx_mesh_sampler_share_t *share)
 
 ngx_uint_t
 ngx_mesh_sampler_share_publish(ngx_mesh_sampler_share_t *share,
-    ngx_mesh_sampler_table_t *table)
+    ngx_mesh_sampler_table_t *table, time_t now)
 {
     size_t                    len;
     ngx_uint_t                changed;
@@ -209,7 +236,7 @@ ngx_mesh_sampler_share_publish(ngx_mesh_sampler_share_t *share,
         sh->seq++;
     }
 
-    sh->fetched = ngx_time();
+    sh->fetched = now;
 
     ngx_shmtx_unlock(&share->shpool->mutex);
 
@@ -218,9 +245,9 @@ ngx_mesh_sampler_share_publish(ngx_mesh_sampler_share_t *share,
 
 
 ngx_atomic_uint_t
-ngx_mesh_sampler_share_seq(ngx_mesh_sampler_share_t *share)
+ngx_mesh_sampler_share_seq(ngx_mesh_sampler_share_t *share, time_t now)
 {
-    if (ngx_time() - (time_t) share->sh->fetched > NGX_MESH_SAMPLER_AGE) {
+    if (now - (time_t) share->sh->fetched > NGX_MESH_SAMPLER_AGE) {
         return 0;
     }
 

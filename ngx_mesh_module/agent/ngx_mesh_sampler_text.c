@@ -161,6 +161,7 @@ ngx_mesh_sampler_applies(ngx_mesh_json_t *rule, ngx_str_t *service)
 
     return ngx_mesh_sampler_number(rule, "Version", 1, 1, &version)
            && (attributes == NULL
+               || attributes->type == NGX_MESH_JSON_NULL
                || (attributes->type == NGX_MESH_JSON_OBJECT
                    && attributes->nelts == 0))
            && ngx_mesh_sampler_pattern(rule, "ResourceARN", "*", 1)

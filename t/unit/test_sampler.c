@@ -214,3 +214,105 @@ mesh_unit_sampler_write(ngx_mesh_unit_t *u)
 }
 
 MESH_UNIT(mesh_unit_sampler_write)
+
+
+/* what is decided at "now" for a request that the local rules do not trace */
+
+static ngx_uint_t
+mesh_unit_sampler_decides(ngx_mesh_sampler_view_t *v)
+{
+    ngx_mesh_sampling_request_t  rq;
+
+    ngx_str_set(&rq.host, "app.local");
+    ngx_str_set(&rq.method, "GET");
+    ngx_str_set(&rq.path, "/");
+
+    return ngx_mesh_sampling_decide(v->sampling, &rq, 1, 0);
+}
+
+
+/* seconds of two workers that share rules, one of which asks the daemon */
+
+static void
+mesh_unit_sampler_age(ngx_mesh_unit_t *u)
+{
+    ngx_uint_t                  i;
+    ngx_slab_pool_t            *zone[2];
+    ngx_mesh_sampler_view_t     v[2];
+    ngx_mesh_sampler_table_t   *table;
+    ngx_mesh_sampling_rules_t  *local;
+
+    enum { T = 1700000000, HOUR = 3600 };
+
+    zone[0] = ngx_mesh_unit_zone(1024 * 1024);
+    zone[1] = ngx_mesh_unit_zone(1024 * 1024);
+    table = ngx_pcalloc(u->pool, sizeof(ngx_mesh_sampler_table_t));
+    local = ngx_mesh_sampling_default(u->pool, 0);
+
+    if (zone[0] == NULL || zone[1] == NULL || table == NULL || local == NULL) {
+        MESH_OK(0, "memory");
+        return;
+    }
+
+    local->rules[0].target = 0;
+
+    for (i = 0; i < 2; i++) {
+        ngx_memzero(&v[i], sizeof(ngx_mesh_sampler_view_t));
+
+        v[i].share = ngx_mesh_sampler_share_attach(u->pool, zone[0]);
+        v[i].sampling = ngx_mesh_sampling_attach(u->pool, zone[1], local);
+        v[i].rest = local->rules[0];
+        v[i].log = u->log;
+
+        ngx_mesh_sampling_init_worker(v[i].sampling, u->log);
+    }
+
+    MESH_IS_INT(ngx_mesh_sampler_follow(&v[0], T), NGX_MESH_SAMPLER_SAME,
+                "before the daemon was asked there is nothing to follow");
+    MESH_IS_INT(mesh_unit_sampler_decides(&v[0]), 0, "local rules decide");
+
+    table->n = 1;
+    table->rules[0].rate = NGX_MESH_SAMPLING_MILLION;
+    (void) ngx_cpystrn(table->rules[0].name, (u_char *) "all", 4);
+    table->rules[0].host[0] = '*';
+    table->rules[0].method[0] = '*';
+    table->rules[0].path[0] = '*';
+
+    MESH_IS_INT(ngx_mesh_sampler_share_publish(v[0].share, table, T), 1,
+                "rules are shared");
+
+    for (i = 0; i < 2; i++) {
+        MESH_IS_INT(ngx_mesh_sampler_follow(&v[i], T),
+                    NGX_MESH_SAMPLER_CHANGED, "worker %ui has them", i);
+        MESH_IS_INT(mesh_unit_sampler_decides(&v[i]), 1, "they decide");
+        MESH_IS_INT(ngx_mesh_sampler_follow(&v[i], T + HOUR),
+                    NGX_MESH_SAMPLER_SAME, "for an hour");
+        MESH_IS_INT(ngx_mesh_sampler_follow(&v[i], T - 10),
+                    NGX_MESH_SAMPLER_SAME, "a clock may go back");
+        MESH_IS_INT(mesh_unit_sampler_decides(&v[i]), 1, "they still do");
+    }
+
+    MESH_IS_INT(ngx_mesh_sampler_follow(&v[0], T + HOUR + 1),
+                NGX_MESH_SAMPLER_TOO_OLD, "then they are too old");
+    MESH_IS_INT(mesh_unit_sampler_decides(&v[0]), 0, "and local ones decide");
+    MESH_IS_INT(mesh_unit_sampler_decides(&v[1]), 1,
+                "in a worker that has looked");
+    MESH_IS_INT(ngx_mesh_sampler_follow(&v[0], T + 2 * HOUR),
+                NGX_MESH_SAMPLER_SAME, "which is told once");
+
+    MESH_IS_INT(ngx_mesh_sampler_share_publish(v[1].share, table,
+                                               T + 2 * HOUR), 0,
+                "the daemon is back with the same rules");
+    MESH_IS_INT(ngx_mesh_sampler_follow(&v[0], T + 2 * HOUR),
+                NGX_MESH_SAMPLER_CHANGED, "which are in force again");
+    MESH_IS_INT(mesh_unit_sampler_decides(&v[0]), 1, "and decide");
+    MESH_IS_INT(ngx_mesh_sampler_follow(&v[1], T + 2 * HOUR),
+                NGX_MESH_SAMPLER_SAME, "as they do where nobody has noticed");
+
+    for (i = 0; i < 2; i++) {
+        ngx_mesh_sampling_exit_worker(v[i].sampling);
+        ngx_mesh_unit_unmap(zone[i]);
+    }
+}
+
+MESH_UNIT(mesh_unit_sampler_age)
