@@ -36,7 +36,6 @@ typedef struct {
     ngx_mesh_sink_out_t        out;
     ngx_event_t                timer;
     ngx_msec_t                 next;        /* round */
-    ngx_uint_t                 holds;
     void                      *ident[4];
 
     /* a round */
@@ -48,6 +47,8 @@ typedef struct {
     uint64_t                   delta[NGX_MESH_METRICS_HISTOGRAM];
     ngx_uint_t                 line;        /* of the sample, the next one */
     ngx_uint_t                 lines;
+    ngx_uint_t                 blocked;     /* who is to take it is not ready */
+    ngx_uint_t                 skipped;     /* that was logged */
 
     /* what is to be written */
     size_t                     size;
@@ -73,10 +74,16 @@ static ngx_int_t ngx_mesh_sink_fill_statsd(ngx_mesh_sink_t *sk);
 static ngx_int_t ngx_mesh_sink_next_sample(ngx_mesh_sink_t *sk);
 static ngx_int_t ngx_mesh_sink_fill_emf(ngx_mesh_sink_t *sk);
 static void ngx_mesh_sink_dropped(ngx_mesh_sink_t *sk);
+static void ngx_mesh_sink_skipped(ngx_mesh_sink_t *sk, const char *why,
+    ngx_mesh_stats_row_t *row);
 static uint64_t ngx_mesh_sink_now(void);
 
 
 static ngx_mesh_sink_t  ngx_mesh_sinks[NGX_MESH_TOLD_SINKS];
+
+static const char  ngx_mesh_sink_no_room[] =
+    "finds no room in the zone \"mesh_told\" and is not told; enlarge "
+    "\"metrics_zone\"";
 
 
 void
@@ -195,10 +202,11 @@ ngx_mesh_sink_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    if ((ngx_msec_int_t) (ngx_current_msec - sk->next) >= 0) {
+    /* a round that takes long is not cut short, unless nobody takes it */
 
-        /* what is still on its way from the last round had its time */
-
+    if ((ngx_msec_int_t) (ngx_current_msec - sk->next) >= 0
+        && (sk->pool == NULL || sk->blocked))
+    {
         ngx_mesh_sink_finish(sk);
 
         sk->next = ngx_current_msec + sk->out.conf->interval;
@@ -222,8 +230,11 @@ ngx_mesh_sink_timer_handler(ngx_event_t *ev)
         delay = 1;
     }
 
-    ngx_add_timer(ev, (rc == NGX_AGAIN) ? ngx_min(NGX_MESH_SINK_PACE, delay)
-                                        : delay);
+    if (rc == NGX_AGAIN && (!sk->blocked || delay > NGX_MESH_SINK_PACE)) {
+        delay = NGX_MESH_SINK_PACE;
+    }
+
+    ngx_add_timer(ev, delay);
 }
 
 
@@ -251,6 +262,7 @@ ngx_mesh_sink_begin(ngx_mesh_sink_t *sk, ngx_uint_t final)
 
     sk->line = 0;
     sk->lines = 0;
+    sk->blocked = 0;
     sk->told = NULL;
 
     if (sk->it.pass == NULL) {
@@ -338,8 +350,11 @@ ngx_mesh_sink_send(ngx_mesh_sink_t *sk)
     rc = ngx_mesh_sink_write(&sk->out, &sk->pos, sk->last);
 
     if (rc == NGX_AGAIN) {
+        sk->blocked = 1;
         return NGX_AGAIN;
     }
+
+    sk->blocked = 0;
 
     if (rc == NGX_ERROR) {
         ngx_mesh_sink_dropped(sk);
@@ -373,6 +388,38 @@ ngx_mesh_sink_dropped(ngx_mesh_sink_t *sk)
     sk->ready = 0;
     sk->pos = sk->buf;
     sk->last = sk->buf;
+}
+
+
+/*
+ * What cannot be told holds up nothing else.  Its counts are kept, as long as
+ * there is room for them.
+ */
+
+static void
+ngx_mesh_sink_skipped(ngx_mesh_sink_t *sk, const char *why,
+    ngx_mesh_stats_row_t *row)
+{
+    ngx_uint_t  statsd;
+
+    statsd = (sk->kind == NGX_MESH_TOLD_STATSD);
+
+    ngx_mesh_metrics_add(ngx_mesh_metrics_server,
+                         statsd ? NGX_MESH_SERVER_STATSD_SKIPPED
+                                : NGX_MESH_SERVER_EMF_SKIPPED, 1);
+
+    if (sk->skipped) {
+        return;
+    }
+
+    sk->skipped = 1;
+
+    ngx_log_error(NGX_LOG_WARN, sk->out.log, 0,
+                  "mesh: %s of \"%V\", \"%V\" %s, \"%s_skipped_total\" counts "
+                  "more of them",
+                  statsd ? "a line for StatsD" : "a document for CloudWatch",
+                  &row->labels[0], &row->labels[1], why,
+                  statsd ? "statsd" : "emf");
 }
 
 
@@ -417,9 +464,14 @@ ngx_mesh_sink_fill_statsd(ngx_mesh_sink_t *sk)
         return NGX_AGAIN;
     }
 
-    /* a line that is longer than a datagram cannot be told */
+    if (p == NULL) {
+        ngx_mesh_sink_skipped(sk, "is longer than a datagram and is not told",
+                              sk->sample.row);
 
-    sk->last = p ? p : sk->buf;
+    } else {
+        sk->last = p;
+    }
+
     sk->line++;
 
     return NGX_AGAIN;
@@ -440,7 +492,7 @@ ngx_mesh_sink_next_sample(ngx_mesh_sink_t *sk)
     sk->told = ngx_mesh_told_row(sk->mcf->stats.told, sk->kind, sk->sample.set,
                                  sk->sample.row);
     if (sk->told == NULL) {
-        ngx_mesh_sink_dropped(sk);
+        ngx_mesh_sink_skipped(sk, ngx_mesh_sink_no_room, sk->sample.row);
         return NGX_AGAIN;
     }
 
@@ -498,7 +550,7 @@ ngx_mesh_sink_fill_emf(ngx_mesh_sink_t *sk)
     told = ngx_mesh_told_row(sk->mcf->stats.told, sk->kind, sk->it.set, row);
 
     if (told == NULL) {
-        ngx_mesh_sink_dropped(sk);
+        ngx_mesh_sink_skipped(sk, ngx_mesh_sink_no_room, row);
         return NGX_AGAIN;
     }
 
@@ -510,7 +562,8 @@ ngx_mesh_sink_fill_emf(ngx_mesh_sink_t *sk)
                                     &sk->sent);
 
     if (p == NULL) {
-        ngx_mesh_sink_dropped(sk);
+        sk->sent.n = 0;
+        ngx_mesh_sink_skipped(sk, "is too long and is not told", row);
         return NGX_AGAIN;
     }
 

@@ -34,7 +34,7 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
     ssize_t         n;
     ngx_int_t       rc;
     ngx_err_t       err;
-    ngx_uint_t      is_socket;
+    ngx_uint_t      is_socket, again;
     struct pollfd   pfd;
 
     rc = ngx_mesh_sink_open(out);
@@ -45,6 +45,11 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
 
     is_socket = (out->conf->type == NGX_MESH_SINK_DATAGRAM
                  || out->conf->type == NGX_MESH_SINK_STREAM);
+
+    /* whether who listened on a Unix socket has come back as somebody else */
+
+    again = (out->conf->type == NGX_MESH_SINK_DATAGRAM
+             && out->conf->sockaddr->sa_family == AF_UNIX);
 
     for ( ;; ) {
         fd = out->conf->file ? out->conf->file->fd
@@ -89,6 +94,19 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
 
             if (err == NGX_EAGAIN || err == ENOBUFS) {
                 return NGX_AGAIN;
+            }
+
+            if (again) {
+                again = 0;
+                ngx_mesh_sink_close(out);
+
+                rc = ngx_mesh_sink_connect(out);
+
+                if (rc != NGX_OK) {
+                    return rc;
+                }
+
+                continue;
             }
 
             return ngx_mesh_sink_failed(out, err, "write to");

@@ -69,6 +69,8 @@ typedef enum {
     NGX_MESH_SERVER_STATSD_SENT,        /* datagrams */
     NGX_MESH_SERVER_STATSD_DROPPED,
     NGX_MESH_SERVER_EMF_DROPPED,        /* documents */
+    NGX_MESH_SERVER_STATSD_SKIPPED,     /* lines that cannot be told */
+    NGX_MESH_SERVER_EMF_SKIPPED,
     NGX_MESH_SERVER_EJECTIONS,
     NGX_MESH_SERVER_DRAINS,
     NGX_MESH_SERVER_WORKER_STARTS,

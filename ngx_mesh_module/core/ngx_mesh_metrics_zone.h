@@ -25,7 +25,7 @@
 
 
 #define NGX_MESH_METRICS_MAGIC     0x6d48534d   /* "MSHm" */
-#define NGX_MESH_METRICS_LAYOUT    2
+#define NGX_MESH_METRICS_LAYOUT    3
 
 #define NGX_MESH_METRICS_SLOTS     256          /* workers, leaving ones too */
 #define NGX_MESH_METRICS_NO_ROW    0xffffffff

@@ -338,6 +338,10 @@ static ngx_mesh_stat_t  ngx_mesh_stats_own[] = {
       "Documents for CloudWatch that nobody took; their counts go into the "
       "next ones" },
 
+    { NGX_MESH_SERVER_EMF_SKIPPED, C, "emf_skipped_total", NULL, NULL,
+      "Documents for CloudWatch that are too long or found no room, and are "
+      "not told" },
+
     { NGX_MESH_STATS_ENDPOINTS, G, "endpoints", NULL, NULL,
       "Endpoints of all clusters" },
 
@@ -353,6 +357,10 @@ static ngx_mesh_stat_t  ngx_mesh_stats_own[] = {
 
     { NGX_MESH_SERVER_STATSD_SENT, C, "statsd_sent_total", NULL, NULL,
       "Datagrams for StatsD" },
+
+    { NGX_MESH_SERVER_STATSD_SKIPPED, C, "statsd_skipped_total", NULL, NULL,
+      "Lines for StatsD that are longer than a datagram or found no room, and "
+      "are not told" },
 
     ngx_mesh_stats_null
 };

@@ -116,6 +116,97 @@ def statsd_away():
     tap.same(agent.total(RQ), 5, 'whoever comes is told all')
 
 
+def statsd_back():
+    """An agent on a Unix socket that is restarted: it misses no round."""
+    path = directory() + '/statsd.sock'
+    agent = mesh_stats.StatsD(path)
+    os.chmod(path, 0o777)
+    n = sidecar('statsd unix:%s interval=100ms;' % path)
+    sent = told = 0
+
+    for turn in range(3):
+        for _ in range(4):
+            n.get('/')
+        sent += 4
+        wait(lambda: told + agent.total(RQ) >= sent, 10, 0.02)
+        tap.same(told + agent.total(RQ), sent, 'turn %d' % turn)
+
+        # between two rounds, or in one
+        agent.close()
+        told += agent.total(RQ)
+        os.unlink(path)
+        agent = mesh_stats.StatsD(path)
+        os.chmod(path, 0o777)
+
+    tap.ok(stat(n, 'nginx_mesh.statsd_dropped_total') <= 3,
+           'a datagram that comes back goes to the new one',
+           stat(n, 'nginx_mesh.statsd_dropped_total'))
+    tap.ok(len(n.lines('statistics are kept')) <= 3, 'few words on that',
+           n.lines('statistics are kept'))
+    tap.same(n.bad(), [], 'nothing bad in the log')
+
+
+class Long(Sidecar):
+    """The name of the mesh is as long as may be."""
+
+    NAME = 'M' * 255
+
+    def write(self):
+        super().write()
+        with open(self.path('nginx.conf')) as f:
+            text = f.read()
+        with open(self.path('nginx.conf'), 'w') as f:
+            f.write(text.replace('mesh m {', 'mesh %s {' % self.NAME))
+
+
+def statsd_long():
+    """Lines that no datagram takes are counted, the others are told."""
+    a = Backend('a')
+    names = ['.'.join(['s' * 61] * 4)] + [c * 255 for c in 'rtn']
+    doc = document(1, {names[3]: [a.port], 'a': [a.port]}, routes=[])
+    doc['virtualServices'] = [
+        {'virtualServiceName': '%s.local' % names[0], 'spec': {'provider': {
+            'virtualRouter': {'virtualRouterName': names[1]}}}},
+        {'virtualServiceName': 'app.local', 'spec': {'provider': {
+            'virtualNode': {'virtualNodeName': 'a'}}}}]
+    doc['virtualRouters'][0]['virtualRouterName'] = names[1]
+    doc['routes'] = [{'virtualRouterName': names[1], 'routeName': names[2],
+                      'spec': {'httpRoute': {
+                          'match': {'prefix': '/'}, 'action': {
+                              'weightedTargets': [{'virtualNode': names[3],
+                                                   'weight': 1}]}}}}]
+    doc['mesh']['meshName'] = Long.NAME
+    me = 'm' * 255
+    doc['virtualNodes'].append(node(me))
+    doc['virtualNodes'][-1]['spec']['backends'] = [
+        {'virtualService': {'virtualServiceName': x['virtualServiceName']}}
+        for x in doc['virtualServices']]
+    agent = mesh_stats.StatsD()
+    n = Long(doc, resource='virtualNode/' + me, mesh='stats_tags on;'
+             'statsd 127.0.0.1:%d interval=100ms;' % agent.port).start()
+    n.at('1')
+    for _ in range(3):
+        n.get('/', host=names[0] + '.local')
+        n.get('/')
+
+    own = {'virtual_service': 'app.local'}
+    wait(lambda: agent.total(RQ) >= 6 and agent.count(
+        'nginx_mesh.target.request_duration_seconds', **own) >= 3)
+    tap.same(agent.total(RQ), 6, 'what fits is told')
+    tap.same(agent.count('nginx_mesh.target.request_duration_seconds', **own),
+             3, 'of other targets too')
+    tap.ok(wait(lambda: stat(n, 'nginx_mesh.statsd_skipped_total') > 2),
+           'what does not is counted')
+    tap.same(agent.count('nginx_mesh.target.request_duration_seconds',
+                         virtual_service=names[0] + '.local'), 0,
+             'and not told')
+    tap.same(stat(n, 'nginx_mesh.statsd_dropped_total'), 0,
+             'it is not what nobody took')
+    tap.same(len(n.lines('longer than a datagram')), 1, 'logged once')
+    tap.ok(max(agent.datagrams) <= 1432, 'datagrams are small enough',
+           max(agent.datagrams))
+
+
 def read_lines(f, lines):
     for line in f:
         lines.append(line.decode())
@@ -281,5 +372,5 @@ def wrong():
         tap.ok(rc == 1 and what in text, mesh, text)
 
 
-tap.run(statsd, statsd_last, statsd_away, emf_pipe, emf_file, emf_tcp, emf_udp,
-        emf_stdout, wrong)
+tap.run(statsd, statsd_last, statsd_away, statsd_back, statsd_long, emf_pipe,
+        emf_file, emf_tcp, emf_udp, emf_stdout, wrong)

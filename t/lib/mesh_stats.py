@@ -174,6 +174,8 @@ class StatsD:
                 data = self.socket.recv(65536)
             except OSError:
                 return
+            if not data:
+                return
             with self.lock:
                 self.datagrams.append(len(data))
                 for line in data.decode().splitlines():
@@ -181,6 +183,11 @@ class StatsD:
                         self.metrics.append(Metric(line))
                     except ValueError as e:
                         self.bad.append(str(e))
+
+    def close(self):
+        """Nobody is there any more."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
     def select(self, name, **tags):
         with self.lock:
