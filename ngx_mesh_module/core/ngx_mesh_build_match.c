@@ -16,6 +16,9 @@
 #include "ngx_mesh_build.h"
 
 
+static ngx_int_t ngx_mesh_build_criteria(ngx_mesh_build_t *b,
+    ngx_mesh_json_t *match, ngx_mesh_protocol_e protocol,
+    ngx_mesh_match_t *dst);
 static ngx_int_t ngx_mesh_build_path(ngx_mesh_build_t *b,
     ngx_mesh_json_t *match, ngx_mesh_match_t *dst);
 static ngx_int_t ngx_mesh_build_grpc_path(ngx_mesh_build_t *b,
@@ -32,6 +35,26 @@ static ngx_int_t ngx_mesh_build_regex(ngx_mesh_build_t *b,
 
 ngx_int_t
 ngx_mesh_build_match(ngx_mesh_build_t *b, ngx_mesh_json_t *match,
+    ngx_mesh_protocol_e protocol, ngx_mesh_match_t *dst)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_mesh_build_criteria(b, match, protocol, dst);
+
+    dst->simple = !dst->grpc
+                  && dst->method.len == 0
+                  && dst->scheme.len == 0
+                  && dst->host_exact.len == 0
+                  && dst->host_suffix.len == 0
+                  && dst->headers == NULL
+                  && dst->query == NULL;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_mesh_build_criteria(ngx_mesh_build_t *b, ngx_mesh_json_t *match,
     ngx_mesh_protocol_e protocol, ngx_mesh_match_t *dst)
 {
     ngx_int_t  rc;

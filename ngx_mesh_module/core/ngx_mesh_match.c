@@ -295,6 +295,10 @@ ngx_mesh_match(ngx_mesh_match_t *match, ngx_mesh_request_t *rq)
         return NGX_DECLINED;
     }
 
+    if (match->simple && match->path_type != NGX_MESH_PATH_REGEX) {
+        return NGX_OK;
+    }
+
     if (match->grpc && !rq->grpc) {
         return NGX_DECLINED;
     }

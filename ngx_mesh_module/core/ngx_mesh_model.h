@@ -299,6 +299,7 @@ typedef struct {
     ngx_array_t                 *query;         /* ngx_mesh_value_match_t */
     ngx_str_t                    host_exact;    /* gateway routes; lower case */
     ngx_str_t                    host_suffix;
+    ngx_uint_t                   simple;        /* path and port alone count */
 } ngx_mesh_match_t;
 
 

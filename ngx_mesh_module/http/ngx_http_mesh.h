@@ -31,6 +31,9 @@ typedef enum {
 
 typedef struct ngx_http_mesh_limit_s  ngx_http_mesh_limit_t;
 
+typedef struct ngx_http_mesh_access_log_attempt_s
+    ngx_http_mesh_access_log_attempt_t;
+
 
 /* Envoy's response flags, bits of ngx_http_mesh_ctx_t.flags */
 
@@ -42,6 +45,7 @@ typedef struct ngx_http_mesh_limit_s  ngx_http_mesh_limit_t;
 #define NGX_HTTP_MESH_UO  0x0020    /* upstream overflow */
 #define NGX_HTTP_MESH_NC  0x0040    /* no cluster: nothing to send it to */
 #define NGX_HTTP_MESH_DC  0x0080    /* downstream connection termination */
+#define NGX_HTTP_MESH_URX 0x0100    /* upstream retry limit exceeded */
 
 
 typedef struct ngx_http_mesh_main_conf_s  ngx_http_mesh_main_conf_t;
@@ -120,6 +124,8 @@ struct ngx_http_mesh_ctx_s {
     ngx_http_mesh_headers_t        headers;     /* of the request */
     off_t                          header_length;
     ngx_http_mesh_trace_t         *trace;       /* NULL: there is none */
+
+    ngx_http_mesh_access_log_attempt_t  *logged;    /* or NULL */
 };
 
 
@@ -183,7 +189,7 @@ ngx_int_t ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
 
 /* adds a header to the response; "name" is static and in lower case */
-ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
+ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);
 
 
@@ -233,6 +239,9 @@ ngx_int_t ngx_http_mesh_add_variables(ngx_conf_t *cf);
 
 /* adds the variables of a table that ends with ngx_http_null_variable */
 ngx_int_t ngx_http_mesh_add_table(ngx_conf_t *cf, ngx_http_variable_t *v);
+
+/* ctx->flags, and what was not done about it: there was no retry left */
+ngx_uint_t ngx_http_mesh_retry_flags(ngx_http_mesh_ctx_t *ctx);
 
 /* writes Envoy's "UF,URX", or "-" if there are none; returns the end */
 u_char *ngx_http_mesh_flags(u_char *p, ngx_uint_t flags);

@@ -21,7 +21,6 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh.h"
-#include "ngx_mesh_random.h"
 
 
 static ngx_int_t ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
@@ -125,11 +124,7 @@ ngx_http_mesh_headers_drop_others(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mesh_headers_forward(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_http_mesh_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
-
-    if (!mmcf->trace->envoy_headers || r != r->main) {
+    if (!ctx->headers.conf->envoy_headers || r != r->main) {
         return NGX_OK;
     }
 
@@ -158,10 +153,7 @@ ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
     ngx_str_t  value;
 
     value.len = NGX_MESH_UUID_TEXT_LEN;
-    value.data = ngx_pnalloc(r->pool, value.len);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
+    value.data = ctx->headers.id;
 
     (void) ngx_mesh_random_uuid(value.data);
 
@@ -178,6 +170,9 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ngx_str_t   value;
     ngx_msec_t  ms, per_try;
 
+    static size_t                       len;
+    static u_char                       text[NGX_INT_T_LEN];
+    static ngx_msec_t                   last;
     static ngx_http_mesh_header_name_t  name =
         ngx_http_mesh_header_name("x-envoy-expected-rq-timeout-ms",
                                   "x-envoy-expected-rq-timeout-ms");
@@ -198,12 +193,20 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
         return NGX_OK;
     }
 
-    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-    if (value.data == NULL) {
-        return NGX_ERROR;
+    /* most requests have the same */
+
+    if (ms != last || len == 0) {
+        value.data = text;
+        ngx_http_mesh_headers_number(&value, ms);
+        ngx_memmove(text, value.data, value.len);
+
+        last = ms;
+        len = value.len;
     }
 
-    ngx_http_mesh_headers_number(&value, ms);
+    value.len = len;
+    value.data = ctx->headers.timeout;
+    ngx_memcpy(value.data, text, NGX_INT_T_LEN);
 
     return ngx_http_mesh_headers_set(r, &ctx->headers.expected_timeout, &name,
                                      &value);
@@ -247,19 +250,17 @@ ngx_http_mesh_headers_set(ngx_http_request_t *r, ngx_table_elt_t **h,
 ngx_int_t
 ngx_http_mesh_headers_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
-    ngx_str_t                   value;
-    ngx_msec_t                  ms;
-    ngx_http_mesh_main_conf_t  *mmcf;
+    ngx_str_t               value;
+    ngx_msec_t              ms;
+    ngx_mesh_trace_conf_t  *conf;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
+    conf = ctx->headers.conf;
 
-    if (mmcf->trace->server_header
-        && ngx_http_mesh_headers_server(r) != NGX_OK)
-    {
+    if (conf->server_header && ngx_http_mesh_headers_server(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (!mmcf->trace->envoy_headers
+    if (!conf->envoy_headers
         || r->upstream == NULL
         || r->err_status
         || r->upstream->headers_in.status_n == 0)
@@ -269,11 +270,7 @@ ngx_http_mesh_headers_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 
     ms = ngx_current_msec - ctx->attempt.limits.start[NGX_MESH_LIMIT_REQUEST];
 
-    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
+    value.data = ctx->headers.time;
     ngx_http_mesh_headers_number(&value, ms);
 
     return ngx_http_mesh_headers_time(r, &value);
@@ -333,21 +330,18 @@ ngx_http_mesh_headers_server(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_mesh_headers_time(ngx_http_request_t *r, ngx_str_t *value)
 {
-    size_t            len;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    static const char  name[] = "x-envoy-upstream-service-time";
-
-    len = sizeof(name) - 1;
+    static ngx_str_t  name = ngx_string("x-envoy-upstream-service-time");
 
     for (part = &r->headers_out.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            if (h[i].key.len == name.len
+                && ngx_strncasecmp(h[i].key.data, name.data, name.len) == 0)
             {
                 h[i].value = *value;
                 return NGX_OK;
@@ -355,5 +349,5 @@ ngx_http_mesh_headers_time(ngx_http_request_t *r, ngx_str_t *value)
         }
     }
 
-    return ngx_http_mesh_add_header(r, name, value);
+    return ngx_http_mesh_add_header(r, &name, value);
 }

@@ -251,12 +251,13 @@ ngx_http_mesh_limit_wait(ngx_http_request_t *r, ngx_http_mesh_limit_t *limit,
 static ngx_int_t
 ngx_http_mesh_limit_overflow(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
 {
+    static ngx_str_t  name = ngx_string("x-envoy-overloaded");
     static ngx_str_t  yes = ngx_string("true");
     static ngx_str_t  text = ngx_string(
         "upstream connect error or disconnect/reset before headers. "
         "reset reason: overflow");
 
-    if (ngx_http_mesh_add_header(r, "x-envoy-overloaded", &yes) != NGX_OK) {
+    if (ngx_http_mesh_add_header(r, &name, &yes) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -39,7 +39,7 @@ ngx_http_mesh_observe_start(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_mesh_module);
 
     ctx->header_length = r->request_length;
-    ctx->headers.envoy = mmcf->trace->envoy_headers;
+    ctx->headers.conf = mmcf->trace;
 
     ngx_http_mesh_observe_headers(r, &ctx->headers);
 
@@ -134,7 +134,7 @@ ngx_http_mesh_observe_header(ngx_table_elt_t *h,
         break;
 
     default:
-        if (headers->envoy
+        if (headers->conf->envoy_headers
             && h->key.len > 8
             && ngx_memcmp(h->lowcase_key, "x-envoy-", 8) == 0)
         {
@@ -271,11 +271,16 @@ ngx_http_mesh_observe_log(ngx_http_request_t *r)
     }
 
     ngx_http_mesh_observe_outcome(r, ctx, &outcome);
-    ngx_http_mesh_trace_log(r, ctx, &outcome);
+
+    if (ctx->trace) {
+        ngx_http_mesh_trace_log(r, ctx, &outcome);
+    }
 
     ngx_http_mesh_metrics_finish(ctx, &outcome);
 
-    ngx_http_mesh_access_log(r, ctx, &outcome);
+    if (ctx->snapshot && ctx->snapshot->model->log) {
+        ngx_http_mesh_access_log(r, ctx, &outcome);
+    }
 
     return NGX_OK;
 }
@@ -309,7 +314,7 @@ ngx_http_mesh_observe_outcome(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     /* 499 is nginx's word for a client that did not wait */
 
-    o->flags = ctx->flags;
+    o->flags = ngx_http_mesh_retry_flags(ctx);
     o->status = r->err_status ? r->err_status : r->headers_out.status;
 
     if (!r->header_sent) {
@@ -322,7 +327,6 @@ ngx_http_mesh_observe_outcome(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     o->grpc_status = -1;
     o->attempts = ctx->attempts;
-    o->upstream = ngx_http_mesh_observe_upstream(r);
 
     o->received = r->request_length - ctx->header_length;
     o->sent = r->connection->sent - (off_t) r->header_size;

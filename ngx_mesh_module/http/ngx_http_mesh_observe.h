@@ -19,6 +19,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_mesh_conf_trace.h"
+#include "ngx_mesh_random.h"
 #include "ngx_http_mesh_try.h"
 
 
@@ -37,8 +39,12 @@ typedef struct {
     ngx_table_elt_t          *forwarded_proto;  /* X-Forwarded-Proto */
     ngx_table_elt_t          *expected_timeout; /* x-envoy-expected-... */
     ngx_uint_t                repeated;         /* one of these was */
-    ngx_uint_t                envoy;            /* x-envoy-* by which a client
-                                                   commands are dropped */
+    ngx_mesh_trace_conf_t    *conf;             /* which headers to set */
+
+    /* values that are set; without an allocation for each */
+    u_char                    id[NGX_MESH_UUID_TEXT_LEN];
+    u_char                    timeout[NGX_INT_T_LEN];
+    u_char                    time[NGX_INT_T_LEN];
 } ngx_http_mesh_headers_t;
 
 
@@ -49,9 +55,6 @@ typedef struct {
     ngx_int_t                 grpc_status;      /* -1: not said */
     ngx_uint_t                flags;            /* NGX_HTTP_MESH_* */
     ngx_msec_t                duration;         /* first byte in to last out */
-    ngx_msec_t                upstream;         /* request sent to the end of
-                                                   the answer; all attempts;
-                                                   -1: nothing was sent */
     ngx_uint_t                attempts;
     off_t                     received;         /* bytes of the body */
     off_t                     sent;             /* bytes of the body */
@@ -92,7 +95,10 @@ ngx_int_t ngx_http_mesh_observe_init(ngx_conf_t *cf);
 /* the context of a request, even after an "error_page" has cleared it */
 ngx_http_mesh_ctx_t *ngx_http_mesh_observe_ctx(ngx_http_request_t *r);
 
-/* the time of all attempts; -1: nothing was sent */
+/*
+ * Milliseconds from requests sent to the ends of their answers, of all attempts
+ * together; -1: nothing was sent
+ */
 ngx_msec_t ngx_http_mesh_observe_upstream(ngx_http_request_t *r);
 
 

@@ -231,6 +231,9 @@ ngx_http_mesh_grpc_headers(ngx_http_request_t *r, ngx_uint_t status,
 {
     ngx_str_t  value;
 
+    static ngx_str_t  code = ngx_string("grpc-status");
+    static ngx_str_t  message = ngx_string("grpc-message");
+
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = 0;
 
@@ -247,7 +250,7 @@ ngx_http_mesh_grpc_headers(ngx_http_request_t *r, ngx_uint_t status,
                             ngx_http_mesh_grpc_status(status))
                 - value.data;
 
-    if (ngx_http_mesh_add_header(r, "grpc-status", &value) != NGX_OK) {
+    if (ngx_http_mesh_add_header(r, &code, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -263,7 +266,7 @@ ngx_http_mesh_grpc_headers(ngx_http_request_t *r, ngx_uint_t status,
         value.len--;
     }
 
-    return ngx_http_mesh_add_header(r, "grpc-message", &value);
+    return ngx_http_mesh_add_header(r, &message, &value);
 }
 
 
@@ -299,7 +302,7 @@ ngx_http_mesh_grpc_status(ngx_uint_t status)
 
 
 ngx_int_t
-ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
+ngx_http_mesh_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
@@ -310,9 +313,8 @@ ngx_http_mesh_add_header(ngx_http_request_t *r, const char *name,
     }
 
     h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->lowcase_key = (u_char *) name;
+    h->key = *name;
+    h->lowcase_key = name->data;
     h->value = *value;
     ngx_mesh_table_elt_end(h);
 
