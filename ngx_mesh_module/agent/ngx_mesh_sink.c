@@ -305,7 +305,7 @@ ngx_mesh_sink_finish(ngx_mesh_sink_t *sk)
 }
 
 
-/* NGX_OK: the round is over; NGX_AGAIN: not yet; NGX_ERROR: it came to nothing */
+/* NGX_OK: the round is over; NGX_AGAIN: not yet; NGX_ERROR: it failed */
 
 static ngx_int_t
 ngx_mesh_sink_go(ngx_mesh_sink_t *sk, ngx_uint_t final)

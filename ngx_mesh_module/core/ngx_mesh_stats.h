@@ -205,9 +205,10 @@ ngx_int_t ngx_mesh_stats_read(ngx_mesh_stats_t *st, ngx_mesh_stats_set_e set,
 
 /*
  * The next sample; NGX_AGAIN: there was none in this step, call again;
- * NGX_DONE: that was all; NGX_ERROR: memory is short.  Of each set, BY_ROW goes through the statistics of
- * one row and then of the next; BY_NAME through the rows of one name and then
- * of the next, "first" being set with the first sample of a name.
+ * NGX_DONE: that was all; NGX_ERROR: memory is short.  Of each set, BY_ROW goes
+ * through the statistics of one row and then of the next; BY_NAME through the
+ * rows of one name and then of the next, "first" being set with the first
+ * sample of a name.
  */
 
 #define NGX_MESH_STATS_BY_ROW   0

@@ -143,8 +143,8 @@ static ngx_int_t
 ngx_mesh_stats_step_metrics(ngx_mesh_stats_t *st, ngx_mesh_stats_set_e set)
 {
     ngx_str_t                 labels[NGX_MESH_STATS_LABELS];
-    ngx_mesh_metrics_kind_e   kind;
     ngx_mesh_stats_entry_t   *entry;
+    ngx_mesh_metrics_kind_e   kind;
     ngx_mesh_metrics_read_t   read;
 
     switch (set) {

@@ -13,8 +13,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_stats
-from mesh_test import (Backend, Load, Sidecar, alive, document, directory,
-                       free_port, node, tap, wait)
+from mesh_test import (ROOT, Backend, Load, Sidecar, alive, document,
+                       directory, free_port, node, reply, request, tap, wait)
 
 RQ = 'envoy.http.downstream_rq_total'
 TARGET = 'envoy_appmesh_RequestCountPerTarget'
@@ -332,6 +332,61 @@ def emf_udp():
     tap.same(docs[0]['_aws']['LogGroupName'], 'mine', 'documents over UDP')
 
 
+def emf_metrics(targets):
+    """The metrics of a node with so many targets, all of which have answered
+    with all classes of statuses."""
+    path = directory() + '/emf.log'
+    statuses = ('200 OK', '302 Found', '404 Not Found', '500 Bad')
+    a = Backend('a', lambda r: reply('', statuses[int(r.path[1:] or 0)]))
+    nodes = {'n%d' % i: [a.port] for i in range(targets)}
+    doc = document(1, nodes or {'none': [a.port]})
+    doc['virtualServices'] = [
+        {'virtualServiceName': '%s.local' % x, 'spec': {'provider': {
+            'virtualNode': {'virtualNodeName': x}}}} for x in nodes]
+    me = node('me')
+    me['spec']['backends'] = [
+        {'virtualService': {'virtualServiceName': x + '.local'}}
+        for x in nodes]
+    doc['virtualNodes'].append(me)
+    port = free_port()
+    n = Sidecar(doc, resource='virtualNode/me', mesh='retry_defaults off;'
+                'emf %s interval=100ms;' % path, http='server { listen '
+                '127.0.0.1:%d; location / { mesh_pass ingress port=8080; } }'
+                % port).start()
+    n.at('1')
+    for x in nodes:
+        for status in range(4):
+            n.get('/%d' % status, host=x + '.local')
+    request(port, '/')                  # so that there is an ingress
+
+    def metrics():
+        with open(path) as f:
+            docs = [mesh_stats.emf(x) for x in f if x.endswith('\n')]
+        return mesh_stats.emf_metrics(docs)
+
+    want = 5 + (7 + 14 * targets if targets else 0)
+    wait(lambda: len(metrics()) >= want, 10, 0.05)
+    return len(metrics()), want
+
+
+def emf_price():
+    """The arithmetic of docs/metrics.md."""
+    with open(ROOT + '/docs/metrics.md') as f:
+        page = f.read()
+    tap.ok('metrics = 5 + 7 + 14 N ' in page, 'the page has the formula')
+    for targets in (0, 1, 3):
+        got, want = emf_metrics(targets)
+        tap.same(got, want, 'metrics of a node with %d targets' % targets)
+    tap.ok(' '.join('Three targets are 54 metrics, 16.20 USD'.split())
+           in ' '.join(page.split()) and 5 + 7 + 14 * 3 == 54
+           and round(54 * 0.30, 2) == 16.20, 'and the price of three')
+    if mesh_stats.emf_schema():
+        tap.ok(True, 'documents keep to the schema')
+    else:
+        tap.skip('documents keep to the schema',
+                 'needs python3-jsonschema, util/deps test')
+
+
 def emf_stdout():
     """The standard output is a pipe that is shared with whoever has it."""
     out, into = os.pipe()
@@ -373,4 +428,4 @@ def wrong():
 
 
 tap.run(statsd, statsd_last, statsd_away, statsd_back, statsd_long, emf_pipe,
-        emf_file, emf_tcp, emf_udp, emf_stdout, wrong)
+        emf_file, emf_tcp, emf_udp, emf_price, emf_stdout, wrong)

@@ -300,6 +300,46 @@ MESH_UNIT(mesh_unit_collect_group)
 
 
 /*
+ * Rows told, and those with the values of another: a "new" one has 1, an "old"
+ * one what it had, with or without 1 more.
+ */
+
+static ngx_uint_t
+mesh_unit_collect_wrong(ngx_mesh_stats_t *st, ngx_uint_t *told)
+{
+    uint64_t               sum;
+    ngx_uint_t             i, wrong;
+    ngx_mesh_stats_row_t  *row;
+
+    wrong = 0;
+    *told = 0;
+
+    for (i = 0; i < st->rows[NGX_MESH_STATS_CLUSTER].nelts; i++) {
+
+        if (ngx_mesh_stats_read(st, NGX_MESH_STATS_CLUSTER, i, &row)
+            != NGX_OK)
+        {
+            continue;
+        }
+
+        (*told)++;
+        sum = row->values[NGX_MESH_CLUSTER_RQ_TOTAL];
+
+        if (row->labels[0].data[0] == 'n') {
+            wrong += (sum != 1);
+
+        } else if (row->labels[0].len > 3
+                   && ngx_strncmp(row->labels[0].data, "old", 3) == 0)
+        {
+            wrong += (sum != 1 && sum != 1000000 && sum != 1000001);
+        }
+    }
+
+    return wrong;
+}
+
+
+/*
  * The zone is full.  While a pass finds its rows, all of them are given to
  * others: none of the values is told under an old name, and none twice.
  */
@@ -307,10 +347,8 @@ MESH_UNIT(mesh_unit_collect_group)
 static void
 mesh_unit_collect_change(ngx_mesh_unit_t *u)
 {
-    uint64_t                  sum;
     ngx_uint_t                i, k, n, rows, most, twice, wrong;
     mesh_unit_collect_t       t;
-    ngx_mesh_stats_row_t     *told;
     ngx_mesh_stats_entry_t  **entry;
     ngx_mesh_metrics_row_t   *row[2000], *none;
 
@@ -366,28 +404,7 @@ mesh_unit_collect_change(ngx_mesh_unit_t *u)
 
     MESH_IS_INT(twice, 0, "no name twice");
 
-    /* a "new" row has 1, an "old" one what it had, with or without 1 more */
-
-    for (i = 0, k = 0, wrong = 0; i < n; i++) {
-
-        if (ngx_mesh_stats_read(t.st, NGX_MESH_STATS_CLUSTER, i, &told)
-            != NGX_OK)
-        {
-            continue;
-        }
-
-        k++;
-        sum = told->values[NGX_MESH_CLUSTER_RQ_TOTAL];
-
-        if (told->labels[0].data[0] == 'n') {
-            wrong += (sum != 1);
-
-        } else if (told->labels[0].len > 3
-                   && ngx_strncmp(told->labels[0].data, "old", 3) == 0)
-        {
-            wrong += (sum != 1 && sum != 1000000 && sum != 1000001);
-        }
-    }
+    wrong = mesh_unit_collect_wrong(t.st, &k);
 
     MESH_OK(k > rows / 4 && wrong == 0,
             "%ui of %ui rows are told, and none with the values of another",
