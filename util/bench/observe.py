@@ -85,6 +85,7 @@ class Observed(proxies.Mesh):
         self.variant = variant
         self.receivers = receivers
         self.sent = 0
+        self.lines = 0
         self.log = os.path.join(self.dir, 'access.log')
         if variant.log is not None:
             spec = self.document['virtualNodes'][0]['spec']
@@ -117,17 +118,21 @@ class Observed(proxies.Mesh):
             if now != last:
                 last, since = now, time.monotonic()
 
-    def told(self):
-        """Segments or spans, and lines, once it has ended; the log goes."""
+    def stop(self):
+        """A log is counted and removed, whatever has happened."""
 
-        lines = 0
-        if self.variant.log is not None:
+        super().stop()
+        if os.path.exists(self.log):
             with open(self.log, 'rb') as f:
-                lines = sum(part.count(b'\n')
-                            for part in iter(lambda: f.read(1 << 20), b''))
+                self.lines = sum(part.count(b'\n')
+                                 for part in iter(lambda: f.read(1 << 20), b''))
             os.unlink(self.log)
+
+    def told(self):
+        """Segments or spans, and lines, once it has ended."""
+
         return {'requests': self.sent, 'traces': self.received() - self.before,
-                'lines': lines}
+                'lines': self.lines}
 
 
 def receivers(bench, stack):
@@ -186,7 +191,6 @@ def pairs(bench, n, name, make):
             got = {id(p): sample(bench, p) for p in both}
             out.append({'base': got[id(base)], 'own': got[id(proxy)]})
 
-    base.told()
     return out, check(bench, name, proxy.told())
 
 
@@ -223,7 +227,7 @@ def counts(bench, receivers, results):
         if name == 'same':
             continue
         # the fewer requests, the further the sampled ones from their rate
-        n = bench.callgrind_requests // (1 if v.rate else 2)
+        n = bench.callgrind_requests * (2 if v.rate else 1)
         bench.progress(SECTION, 0, name, 'instructions')
         made = []
 

@@ -28,6 +28,13 @@ def bound(samples):
                for s in samples for who in ('own', 'base'))
 
 
+def restless(same):
+    """Whether chance alone moves the medians as far as the targets."""
+
+    return same and any(abs(ratio(same['samples'], key)[0] - 1) > LIMIT / 100
+                        for key in ('rps', 'cpu_us'))
+
+
 def told(name, all_):
     """What reached the daemon, the collector or the file."""
 
@@ -62,6 +69,9 @@ def costs(results):
                 'brackets the quartiles.\n',
                 table(['', 'against', 'pairs', 'requests/s', '',
                        'CPU µs/request', '', 'proxy', 'told'], rows), '']
+    if restless(results.get('pairs', {}).get('same')):
+        out += ['Two that are equal differ by more than a target allows: the '
+                'machine was not quiet enough for a verdict.', '']
     if starred:
         out += ['\\* the proxy was not the bottleneck; compare CPU per '
                 'request.', '']
