@@ -177,6 +177,13 @@ ngx_mesh_log_end(ngx_mesh_log_compile_t *lc, ngx_mesh_log_format_t *format)
     format->names = lc->names.elts;
     format->nnames = lc->names.nelts;
     format->mask = 0;
+    format->attempts = 0;
+
+    for (i = 0; i < format->nops; i++) {
+        if (ngx_mesh_log_is_attempt(format->ops[i].value.op)) {
+            format->attempts = 1;
+        }
+    }
 
     name = format->names;
 
@@ -474,6 +481,8 @@ ngx_mesh_log_operator(ngx_mesh_log_compile_t *lc, ngx_mesh_log_command_t *cmd,
     switch (o->op) {
 
     case NGX_MESH_LOG_START_TIME:
+    case NGX_MESH_LOG_PEER_CERT_START:
+    case NGX_MESH_LOG_PEER_CERT_END:
         return ngx_mesh_log_start_time(lc, cmd, op);
 
     case NGX_MESH_LOG_GRPC_STATUS:

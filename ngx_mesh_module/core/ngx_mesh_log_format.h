@@ -27,7 +27,9 @@ typedef enum {
     NGX_MESH_LOG_LITERAL = 0,
     NGX_MESH_LOG_NOTHING,           /* Envoy knows it, here it has no value */
 
-    NGX_MESH_LOG_START_TIME,
+    NGX_MESH_LOG_START_TIME,        /* times, ms since 1970 */
+    NGX_MESH_LOG_PEER_CERT_START,
+    NGX_MESH_LOG_PEER_CERT_END,
 
     NGX_MESH_LOG_REQ,
     NGX_MESH_LOG_REQ_WITHOUT_QUERY,
@@ -74,6 +76,11 @@ typedef enum {
     NGX_MESH_LOG_UPSTREAM_CLUSTER,
     NGX_MESH_LOG_UPSTREAM_ATTEMPTS,
 
+    NGX_MESH_LOG_UPSTREAM_LOCAL,    /* noted at the end of each attempt */
+    NGX_MESH_LOG_UPSTREAM_LOCAL_ADDRESS,
+    NGX_MESH_LOG_UPSTREAM_LOCAL_PORT,
+    NGX_MESH_LOG_UPSTREAM_CONNECTION_ID,
+
     NGX_MESH_LOG_REMOTE,            /* with the port */
     NGX_MESH_LOG_REMOTE_ADDRESS,
     NGX_MESH_LOG_REMOTE_PORT,
@@ -86,10 +93,15 @@ typedef enum {
     NGX_MESH_LOG_CONNECTION_ID,
 
     NGX_MESH_LOG_TLS,               /* "text" is the variable of nginx */
+    NGX_MESH_LOG_PEER_FINGERPRINT_256,
+    NGX_MESH_LOG_PEER_URI_SAN,
+    NGX_MESH_LOG_LOCAL_URI_SAN,
+    NGX_MESH_LOG_LOCAL_SUBJECT,
 
     NGX_MESH_LOG_ROUTE_NAME,
     NGX_MESH_LOG_TRACE_ID,
-    NGX_MESH_LOG_HOSTNAME
+    NGX_MESH_LOG_HOSTNAME,
+    NGX_MESH_LOG_TYPE
 } ngx_mesh_log_op_e;
 
 
@@ -130,7 +142,17 @@ typedef struct {
     ngx_str_t                   *names;     /* in lower case */
     ngx_uint_t                   nnames;
     uint64_t                     mask;
+    ngx_uint_t                   attempts;  /* unsigned:1; connections to
+                                               endpoints are asked for */
 } ngx_mesh_log_format_t;
+
+
+#define ngx_mesh_log_is_time(op)                                              \
+    ((op) >= NGX_MESH_LOG_START_TIME && (op) <= NGX_MESH_LOG_PEER_CERT_END)
+
+#define ngx_mesh_log_is_attempt(op)                                           \
+    ((op) >= NGX_MESH_LOG_UPSTREAM_LOCAL                                      \
+     && (op) <= NGX_MESH_LOG_UPSTREAM_CONNECTION_ID)
 
 
 /* of a name that is not empty */

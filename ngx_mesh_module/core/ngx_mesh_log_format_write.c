@@ -164,7 +164,7 @@ ngx_mesh_log_write_op(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
         return p;
     }
 
-    if (op->value.op == NGX_MESH_LOG_START_TIME) {
+    if (ngx_mesh_log_is_time(op->value.op)) {
         return ngx_mesh_log_write_time(op, value->number, p, last);
     }
 

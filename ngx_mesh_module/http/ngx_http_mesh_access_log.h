@@ -54,6 +54,24 @@ typedef struct {
 void ngx_http_mesh_access_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *o);
 
+/* this proxy's side of the connection of the last attempt */
+
+struct ngx_http_mesh_access_log_attempt_s {
+    ngx_sockaddr_t            sockaddr;
+    socklen_t                 socklen;
+    ngx_uint_t                connected;    /* unsigned  connected:1; */
+    ngx_atomic_uint_t         number;       /* nginx's, of the connection */
+};
+
+
+/*
+ * In peer.free(), where the spec has an access log, while the connection is
+ * there; ctx->connected is set.
+ */
+void ngx_http_mesh_access_log_attempt(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc);
+
+
 /* --- ngx_http_mesh_access_log_value.c --- */
 
 /* of all operators but those that ngx_http_mesh_access_log.c knows */
@@ -73,6 +91,17 @@ void ngx_http_mesh_access_log_variable(ngx_http_request_t *r,
 
 void ngx_http_mesh_access_log_peer(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value);
+
+
+/* --- ngx_http_mesh_access_log_tls.c --- */
+
+#if (NGX_HTTP_SSL)
+
+/* of the client's connection, which has TLS */
+void ngx_http_mesh_access_log_tls(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value);
+
+#endif
 
 
 /* --- ngx_http_mesh_access_log_result.c --- */

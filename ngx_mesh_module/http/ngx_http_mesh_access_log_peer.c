@@ -15,6 +15,9 @@
 #include "ngx_http_mesh_access_log.h"
 
 
+static void ngx_http_mesh_access_log_upstream_local(
+    ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
+    ngx_mesh_log_value_t *value);
 static ngx_uint_t ngx_http_mesh_access_log_direct(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
     ngx_mesh_log_value_t *value);
@@ -36,6 +39,28 @@ ngx_http_mesh_access_log_peer(ngx_http_mesh_access_log_line_t *line,
     port = 0;
 
     switch (op) {
+
+    case NGX_MESH_LOG_UPSTREAM_LOCAL:
+    case NGX_MESH_LOG_UPSTREAM_LOCAL_ADDRESS:
+    case NGX_MESH_LOG_UPSTREAM_LOCAL_PORT:
+    case NGX_MESH_LOG_UPSTREAM_CONNECTION_ID:
+        ngx_http_mesh_access_log_upstream_local(line, op, value);
+        return;
+
+    case NGX_MESH_LOG_PEER_FINGERPRINT_256:
+    case NGX_MESH_LOG_PEER_URI_SAN:
+    case NGX_MESH_LOG_PEER_CERT_START:
+    case NGX_MESH_LOG_PEER_CERT_END:
+    case NGX_MESH_LOG_LOCAL_URI_SAN:
+    case NGX_MESH_LOG_LOCAL_SUBJECT:
+
+#if (NGX_HTTP_SSL)
+        if (c->ssl) {
+            ngx_http_mesh_access_log_tls(line, op, value);
+        }
+#endif
+
+        return;
 
     case NGX_MESH_LOG_TLS:
 
@@ -90,6 +115,80 @@ ngx_http_mesh_access_log_peer(ngx_http_mesh_access_log_line_t *line,
 
     ngx_http_mesh_access_log_address(line, c->sockaddr, c->socklen, port,
                                      value);
+}
+
+
+/* when the line is written, it may be closed, or another request's */
+
+void
+ngx_http_mesh_access_log_attempt(ngx_http_mesh_ctx_t *ctx,
+    ngx_peer_connection_t *pc)
+{
+    ngx_http_mesh_access_log_attempt_t  *a;
+
+    if (!ctx->snapshot->model->log->format.attempts) {
+        return;
+    }
+
+    a = ctx->logged;
+
+    if (a == NULL) {
+        a = ngx_palloc(ctx->request->pool,
+                       sizeof(ngx_http_mesh_access_log_attempt_t));
+        if (a == NULL) {
+            return;
+        }
+
+        ctx->logged = a;
+    }
+
+    a->connected = (ctx->connected && pc->connection);
+
+    if (!a->connected) {
+        return;
+    }
+
+    a->number = pc->connection->number;
+    a->socklen = sizeof(ngx_sockaddr_t);
+
+    if (getsockname(pc->connection->fd, &a->sockaddr.sockaddr, &a->socklen)
+        == -1)
+    {
+        a->connected = 0;
+    }
+}
+
+
+static void
+ngx_http_mesh_access_log_upstream_local(ngx_http_mesh_access_log_line_t *line,
+    ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
+{
+    ngx_http_mesh_access_log_attempt_t  *a;
+
+    a = line->ctx->logged;
+
+    if (a == NULL || !a->connected) {
+        return;
+    }
+
+    switch (op) {
+
+    case NGX_MESH_LOG_UPSTREAM_CONNECTION_ID:
+        ngx_http_mesh_access_log_number(value, a->number);
+        return;
+
+    case NGX_MESH_LOG_UPSTREAM_LOCAL_PORT:
+        ngx_http_mesh_access_log_number(value,
+                                     ngx_inet_get_port(&a->sockaddr.sockaddr));
+        return;
+
+    default:
+        ngx_http_mesh_access_log_address(line, &a->sockaddr.sockaddr,
+                                         a->socklen,
+                                         op == NGX_MESH_LOG_UPSTREAM_LOCAL,
+                                         value);
+        return;
+    }
 }
 
 

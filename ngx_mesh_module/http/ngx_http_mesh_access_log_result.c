@@ -28,6 +28,7 @@ static void ngx_http_mesh_access_log_details(
 static void ngx_http_mesh_access_log_grpc(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
     ngx_mesh_log_value_t *value);
+static ngx_int_t ngx_http_mesh_access_log_grpc_status(ngx_uint_t status);
 static void ngx_http_mesh_access_log_time(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
     ngx_mesh_log_value_t *value);
@@ -186,6 +187,8 @@ ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
         { NGX_HTTP_MESH_DC,
           { ngx_string("DC"),
             ngx_string("DownstreamConnectionTermination") } },
+        { NGX_HTTP_MESH_URX,
+          { ngx_string("URX"), ngx_string("UpstreamRetryLimitExceeded") } },
         { NGX_HTTP_MESH_NC,
           { ngx_string("NC"), ngx_string("NoClusterFound") } },
         { 0, { ngx_null_string, ngx_null_string } }
@@ -227,7 +230,7 @@ static void
 ngx_http_mesh_access_log_details(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_value_t *value)
 {
-    ngx_uint_t            i;
+    ngx_uint_t            i, flags;
     ngx_http_mesh_ctx_t  *ctx;
 
     static ngx_str_t  via_upstream = ngx_string("via_upstream");
@@ -252,14 +255,18 @@ ngx_http_mesh_access_log_details(ngx_http_mesh_access_log_line_t *line,
         { 0, ngx_null_string }
     };
 
+    ctx = line->ctx;
+
+    /* not the flags of retries: an answer that was not retried is one */
+
+    flags = ctx->flags | (line->outcome->flags & NGX_HTTP_MESH_DC);
+
     for (i = 0; details[i].flag; i++) {
-        if (line->outcome->flags & details[i].flag) {
+        if (flags & details[i].flag) {
             ngx_http_mesh_access_log_string(value, details[i].text);
             return;
         }
     }
-
-    ctx = line->ctx;
 
     if (ctx->endpoint && ctx->reply.len == 0 && line->outcome->status) {
         ngx_http_mesh_access_log_string(value, via_upstream);
@@ -311,27 +318,64 @@ ngx_http_mesh_access_log_grpc(ngx_http_mesh_access_log_line_t *line,
         h = ngx_http_mesh_access_log_find(&r->headers_out.headers, &name);
     }
 
-    if (h == NULL) {
-        return;
-    }
+    if (h) {
+        n = ngx_atoi(h->value.data, h->value.len);
 
-    n = ngx_atoi(h->value.data, h->value.len);
+    } else {
+        n = ngx_http_mesh_access_log_grpc_status(line->outcome->status);
+    }
 
     if (n == NGX_ERROR) {
         return;
     }
 
-    snake = (op == NGX_MESH_LOG_GRPC_STATUS_SNAKE);
-
-    if (op == NGX_MESH_LOG_GRPC_STATUS_NUMBER
-        || n >= (ngx_int_t) (sizeof(codes) / sizeof(codes[0])))
-    {
-        value->type = NGX_MESH_LOG_VALUE_NUMBER;
-        value->number = n;
+    if (op == NGX_MESH_LOG_GRPC_STATUS_NUMBER) {
+        ngx_http_mesh_access_log_number(value, n);
         return;
     }
 
+    if (n >= (ngx_int_t) (sizeof(codes) / sizeof(codes[0]))) {
+        ngx_http_mesh_access_log_digits(line, n, value);
+        return;
+    }
+
+    snake = (op == NGX_MESH_LOG_GRPC_STATUS_SNAKE);
+
     ngx_http_mesh_access_log_string(value, codes[n][snake]);
+}
+
+
+/* of an answer that does not say, by gRPC's own table; as Envoy does */
+
+static ngx_int_t
+ngx_http_mesh_access_log_grpc_status(ngx_uint_t status)
+{
+    switch (status) {
+
+    case 0:
+        return NGX_ERROR;
+
+    case NGX_HTTP_BAD_REQUEST:
+        return 13;  /* Internal */
+
+    case NGX_HTTP_UNAUTHORIZED:
+        return 16;  /* Unauthenticated */
+
+    case NGX_HTTP_FORBIDDEN:
+        return 7;   /* PermissionDenied */
+
+    case NGX_HTTP_NOT_FOUND:
+        return 12;  /* Unimplemented */
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_BAD_GATEWAY:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return 14;  /* Unavailable */
+
+    default:
+        return 2;   /* Unknown */
+    }
 }
 
 

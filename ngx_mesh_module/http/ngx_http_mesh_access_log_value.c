@@ -58,6 +58,7 @@ ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
     case NGX_MESH_LOG_SCHEME:
     case NGX_MESH_LOG_PROTOCOL:
     case NGX_MESH_LOG_HOSTNAME:
+    case NGX_MESH_LOG_TYPE:
         ngx_http_mesh_access_log_request(line->request, operand->op, value);
         return;
 
@@ -78,7 +79,17 @@ ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
     case NGX_MESH_LOG_LOCAL:
     case NGX_MESH_LOG_LOCAL_ADDRESS:
     case NGX_MESH_LOG_LOCAL_PORT:
+    case NGX_MESH_LOG_UPSTREAM_LOCAL:
+    case NGX_MESH_LOG_UPSTREAM_LOCAL_ADDRESS:
+    case NGX_MESH_LOG_UPSTREAM_LOCAL_PORT:
+    case NGX_MESH_LOG_UPSTREAM_CONNECTION_ID:
     case NGX_MESH_LOG_TLS:
+    case NGX_MESH_LOG_PEER_FINGERPRINT_256:
+    case NGX_MESH_LOG_PEER_URI_SAN:
+    case NGX_MESH_LOG_PEER_CERT_START:
+    case NGX_MESH_LOG_PEER_CERT_END:
+    case NGX_MESH_LOG_LOCAL_URI_SAN:
+    case NGX_MESH_LOG_LOCAL_SUBJECT:
         ngx_http_mesh_access_log_peer(line, operand, value);
         return;
 
@@ -154,6 +165,10 @@ ngx_http_mesh_access_log_request(ngx_http_request_t *r, ngx_mesh_log_op_e op,
             s = r->http_protocol;
         }
 
+        break;
+
+    case NGX_MESH_LOG_TYPE:
+        ngx_str_set(&s, "DownstreamEnd");
         break;
 
     default:

@@ -14,6 +14,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh.h"
+#include "ngx_http_mesh_access_log.h"
 #include "ngx_mesh_balance.h"
 #include "ngx_mesh_idle.h"
 
@@ -224,6 +225,10 @@ ngx_http_mesh_free_peer(ngx_peer_connection_t *pc, void *data,
     u = ctx->request->upstream;
     ctx->connected = u->request_sent
                      && u->state->connect_time != (ngx_msec_t) -1;
+
+    if (ctx->snapshot->model->log) {
+        ngx_http_mesh_access_log_attempt(ctx, pc);
+    }
 
     if (ctx->cluster->listener->outlier_detection) {
         ngx_http_mesh_outlier(ctx, pc, state);

@@ -218,7 +218,7 @@ ngx_http_mesh_flags_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    flags = ctx->flags;
+    flags = ngx_http_mesh_retry_flags(ctx);
 
     if (r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
         || r->connection->error)
@@ -238,6 +238,26 @@ ngx_http_mesh_flags_variable(ngx_http_request_t *r,
 }
 
 
+/* Envoy, RetryStateImpl::shouldRetry(), and the router after it */
+
+ngx_uint_t
+ngx_http_mesh_retry_flags(ngx_http_mesh_ctx_t *ctx)
+{
+    ngx_uint_t  flags;
+
+    flags = ctx->flags;
+
+    if (ctx->attempt.overflow) {
+        flags |= NGX_HTTP_MESH_UO;
+
+    } else if (ctx->attempt.exhausted) {
+        flags |= NGX_HTTP_MESH_URX;
+    }
+
+    return flags;
+}
+
+
 u_char *
 ngx_http_mesh_flags(u_char *p, ngx_uint_t flags)
 {
@@ -254,6 +274,7 @@ ngx_http_mesh_flags(u_char *p, ngx_uint_t flags)
         { NGX_HTTP_MESH_NR, ngx_string("NR") },
         { NGX_HTTP_MESH_UT, ngx_string("UT") },
         { NGX_HTTP_MESH_UC, ngx_string("UC") },
+        { NGX_HTTP_MESH_URX, ngx_string("URX") },
         { NGX_HTTP_MESH_NC, ngx_string("NC") },
         { NGX_HTTP_MESH_DC, ngx_string("DC") },
         { 0, ngx_null_string }
