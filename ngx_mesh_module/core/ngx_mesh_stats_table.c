@@ -187,7 +187,7 @@ static ngx_mesh_stat_t  ngx_mesh_stats_cluster[] = {
       "Requests that took longer than their timeout" },
 
     { NGX_MESH_CLUSTER_RQ_TOTAL, C, "upstream_rq_total", NULL, NULL,
-      "Attempts" },
+      "Attempts that had a connection" },
 
     ngx_mesh_stats_null
 };
