@@ -50,8 +50,9 @@ class ControlPlane:
         return self
 
     def start(self):
-        argv = [os.path.join(proxies.ROOT, 'util', 'mesh'), 'control-plane',
-                '--supervise', 'off', '--listen', '127.0.0.1:%d' % self.port, '--data', self.data,
+        argv = proxies.launcher() + [
+                'control-plane', '--supervise', 'off',
+                '--listen', '127.0.0.1:%d' % self.port, '--data', self.data,
                 '--run-dir', os.path.join(self.dir, 'run'),
                 '--workers', str(self.workers), '--access-log', 'off',
                 '--connections', str(CONNECTIONS)]
@@ -92,9 +93,8 @@ class Sidecar:
     def __init__(self, bench, plane, resource, n):
         self.port = system.free_port()
         self.dir = os.path.join(plane.dir, 'sidecar-%d' % n)
-        self.process = system.Process([
-            os.path.join(proxies.ROOT, 'util', 'mesh'), 'sidecar',
-            '--supervise', 'off', '--resource', resource,
+        self.process = system.Process(proxies.launcher() + [
+            'sidecar', '--supervise', 'off', '--resource', resource,
             '--control-plane', 'http://127.0.0.1:%d' % plane.port,
             '--egress', '127.0.0.1:%d' % system.free_port(),
             '--ingress', 'off', '--admin', '127.0.0.1:%d' % self.port,

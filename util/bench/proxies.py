@@ -37,6 +37,13 @@ def program(name):
     raise system.Skip('%s is not installed' % name)
 
 
+def launcher():
+    """util/mesh, with what is measured elsewhere."""
+
+    return ['env', 'MESH_MODULE=' + MODULE, 'NGINX=' + program('nginx'),
+            os.path.join(ROOT, 'util', 'mesh')]
+
+
 class Proxy:
     """One proxy for one shape, with a directory of its own."""
 
