@@ -4,8 +4,10 @@ that is slow, away or hostile costs spans and nothing else.
 """
 
 import os
+import random
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -13,8 +15,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 
+import mesh_otlp_proto
+
 from mesh_fake_control import Authority, FakeControl
-from mesh_otlp import CLIENT, Collector, partial
+from mesh_otlp import CLIENT, Collector, decode, partial
 from mesh_test import (SANITIZE, SLOW, Backend, Load, Nginx, Sidecar,
                        directory, document, free_port, node, reply, rss, tap)
 
@@ -103,6 +107,39 @@ def contents():
     tap.same(len({s.trace_id for s in c.spans}), 3, 'each its own trace')
     clean(side, c)
     tap.ok(side.stop(), 'it ends well')
+
+
+def decoders():
+    """Two decoders read what the proxy writes; they find out what is wrong."""
+    name = 'spans are read by protobuf, too'
+    if not mesh_otlp_proto.HERE:
+        tap.skip(name, 'needs python3-protobuf')
+        return
+    c = Collector()
+    side = sidecar(c, 'interval=50ms retries=on')
+    side.get('/b%ff%c3%a4', headers={
+        'User-Agent': '\xc3\xa4\xe2\x82', 'traceparent':
+        '00-%032x-%016x-01' % (1, 2), 'tracestate': 'a=1'})
+    c.wait(2)
+    body = c.requests[0].body
+    tap.same(len(mesh_otlp_proto.spans(body)), 2, name)
+    rng = random.Random(7)
+    refused = 0
+    for _ in range(300):
+        data = bytearray(body)
+        for _ in range(rng.randrange(1, 4)):
+            # not the highest bit, or each of them is told of as no UTF-8
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(7)
+        try:
+            mine = decode(bytes(data))
+        except (ValueError, KeyError, IndexError, struct.error):
+            mine = None
+        try:
+            mesh_otlp_proto.spans(bytes(data))
+        except ValueError:
+            refused += mine is None
+    tap.ok(refused > 100, 'both refuse what is damaged', refused)
+    clean(side, c)
 
 
 def batches():
@@ -443,5 +480,5 @@ def directives():
     tap.ok(status == 0, 'all parameters at once', text)
 
 
-tap.run(contents, batches, reloads, retries, attempts, away, hostile, ends,
-        ends_at_once, secure, directives)
+tap.run(contents, decoders, batches, reloads, retries, attempts, away, hostile,
+        ends, ends_at_once, secure, directives)

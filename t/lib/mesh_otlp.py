@@ -7,10 +7,13 @@
 
 The decoder knows the fields by the numbers that opentelemetry/proto/trace/v1
 gives them; a field that it does not know, or of another wire type, is an error.
+Where Google's protobuf is installed it has to have read the same.
 """
 
 import struct
 import threading
+
+import mesh_otlp_proto
 
 from mesh_test import Backend, reply, wait
 
@@ -179,6 +182,10 @@ class Collector:
                 resource = attributes(rs['resource']['attributes'])
                 for scope in rs['scope_spans']:
                     spans += [Span(s, resource) for s in scope['spans']]
+            if mesh_otlp_proto.HERE:
+                other = mesh_otlp_proto.spans(body)
+                if other != [vars(s) for s in spans]:
+                    raise ValueError('protobuf reads it as %.500r' % other)
         except (ValueError, KeyError, IndexError, struct.error) as e:
             self.errors.append(repr(e))
         with self.lock:
