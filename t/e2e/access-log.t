@@ -39,7 +39,9 @@ def spec(app, version, path, **form):
 
 
 def start(doc, **kw):
-    return Sidecar(doc, resource='virtualNode/me', **kw).start()
+    n = Sidecar(doc, resource='virtualNode/me', **kw).start()
+    n.at(doc['version'])
+    return n
 
 
 class Storm:
@@ -328,6 +330,135 @@ def standard_output():
     tap.same(n.bad(), [], 'stdout: no alerts')
 
 
+def counters(n):
+    """Lines written and dropped, as the proxy counts them."""
+    text = n.page('/stats').text
+    return tuple(int(re.search(r'log_%s_total: (\d+)' % x, text).group(1))
+                 for x in ('written', 'dropped'))
+
+
+def accounts():
+    """Each request is a line that was written or one that was dropped."""
+    app = Backend()
+    place = directory()
+
+    # nobody ever reads
+    os.mkfifo(place + '/nobody')
+    n = start(spec(app, 1, place + '/nobody', json=JSON
+                   + [{'key': 'x', 'value': 'y' * 100},
+                      {'key': 'z', 'value': 'z' * 100}]), workers=2)
+    s = Storm(n)
+    s.more(1500)
+    s.stop()
+    written, dropped = counters(n)
+    tap.ok(written == 0 and 0 < dropped < len(s.ids),
+           'accounts: of %d lines for nobody %d were dropped, the others wait'
+           % (len(s.ids), dropped))
+
+    # the log has another file: nothing waits for the first any more
+    other = spec(app, 2, place + '/other', json=JSON)
+    n.put(other)
+    tap.ok(wait(lambda: counters(n) == (0, len(s.ids)), 40, 0.2),
+           'accounts: all of them, once the log has another file',
+           counters(n), len(s.ids))
+    n.stop()
+
+    # a pipe that is full, and is read later
+    fd = blocked(place + '/pipe')
+    n = start(spec(app, 1, place + '/pipe', json=JSON
+                   + [{'key': 'x', 'value': 'y' * 100},
+                      {'key': 'z', 'value': 'z' * 100}]), workers=2)
+    s = Storm(n)
+    s.more(1500)
+    s.stop()
+    got = b''
+
+    def read():
+        nonlocal got
+        got += drain(fd, lambda data: True, 0.05)
+        return sum(counters(n)) == len(s.ids)
+
+    tap.ok(wait(read, 20, 0.05), 'accounts: a slow reader, written + dropped '
+           'are all %d' % len(s.ids), counters(n))
+    got += drain(fd, lambda data: True, 0.2)
+    text = got.decode().splitlines()
+    tap.same((len(text), s.failures), (counters(n)[0], []),
+             'accounts: and what was written is what was read')
+    tap.ok(counters(n)[1] > 0 and all(json.loads(x) for x in text),
+           'accounts: whole lines')
+    os.close(fd)
+    n.stop()
+
+
+def shared_pipe():
+    """Lines of several workers in one pipe, of all lengths up to the longest
+    that is written at once, and one that no cut makes short enough."""
+    app = Backend()
+    r, w = os.pipe()
+    doc = spec(app, 1, '/dev/stdout', text='<%REQ(X-ID)% %REQ(X-LONG)%>\n')
+    n = Sidecar(doc, workers=4, resource='virtualNode/me')
+    n.stdout = w
+    n.start()
+    n.at('1')
+    os.close(w)
+
+    sizes = [0, 7, 100, 1000, 2047, 4000, 4070, 5000]
+    data, done = [], []
+    reading = threading.Thread(target=lambda: read_to_end(r, data),
+                               daemon=True)
+    reading.start()
+
+    def client(number):
+        for i in range(120):
+            name = '%d-%d' % (number, i)
+            n.get(headers={'X-ID': name, 'X-LONG':
+                           chr(97 + number) * sizes[(i + number) % len(sizes)]})
+            done.append(name)
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+    n.put(dict(doc, version='2', virtualNodes=spec(
+        app, 2, '/dev/stdout',
+        json=[{'key': str(i), 'value': 'z' * 100} for i in range(45)])
+        ['virtualNodes']))
+    tap.ok(wait(lambda: sum(counters(n)) == len(done)),
+           'shared pipe: all lines are written or dropped', counters(n))
+    lost = counters(n)[1]               # the reader may be slow
+
+    def more():                         # some worker may still have the first
+        n.get(headers={'X-ID': '9-9'})
+        return counters(n)[1] > lost
+
+    tap.ok(wait(more, 10, 0.1),
+           'shared pipe: one that cannot be written at once is dropped')
+    n.stop()
+    reading.join(10 * SLOW)
+    text = b''.join(data).decode().splitlines(True)
+    tap.same([x for x in text
+              if not re.fullmatch(r'<(\d)-\d+ (([a-h])\3*|-?)>\n', x)], [],
+             'shared pipe: no line is mixed with another')
+    ids = [x[1:].split(' ')[0] for x in text if not x.startswith('<9-9 ')]
+    tap.ok(len(ids) == len(done) - lost and set(ids) <= set(done)
+           and len(set(ids)) == len(ids),
+           'shared pipe: of %d lines all but the %d that were dropped'
+           % (len(done), lost))
+    tap.ok(max(map(len, text)) <= 4096, 'shared pipe: none is longer than '
+           'what is written at once')
+    os.close(r)
+
+
+def read_to_end(fd, data):
+    while True:
+        part = os.read(fd, 65536)
+        if not part:
+            return
+        data.append(part)
+
+
 def not_allowed():
     if os.geteuid() != 0:
         tap.skip('not allowed', 'needs root')
@@ -435,5 +566,5 @@ def long_lines():
 
 
 tap.run(storm, quit_writes, rotation, reload, swap, unused_files, fifo,
-        stopped_reader, standard_output, not_allowed, disk_full, filters,
-        long_lines)
+        stopped_reader, standard_output, accounts, shared_pipe, not_allowed,
+        disk_full, filters, long_lines)
