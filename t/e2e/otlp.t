@@ -397,6 +397,15 @@ def ends_at_once():
         tap.ok(side.lines('1 spans were not delivered'), 'which is told')
         clean(side)
 
+    c = Collector()
+    side = sidecar(c, 'interval=1h', master=False)
+    side.get()
+    side.send(signal.SIGHUP)
+    # of nginx, it takes no new connections then
+    tap.same(len(c.wait(1)), 1, 'a reload of a single process delivers them')
+    tap.ok(side.stop(), 'which ends well')
+    clean(side, c)
+
     # a request is under way, and more wait behind it
     slow = threading.Event()
 

@@ -216,6 +216,48 @@ mesh_unit_sampler_write(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_sampler_write)
 
 
+/* attributes are an application's, and none of them is no condition */
+
+static void
+mesh_unit_sampler_attributes(ngx_mesh_unit_t *u)
+{
+    u_char                    *text;
+    ngx_str_t                  next;
+    ngx_uint_t                 i;
+    ngx_mesh_sampler_table_t  *table;
+
+    static struct {
+        const char  *text;
+        ngx_uint_t   taken;
+    } tests[] = {
+        { "", 1 },
+        { "\"Attributes\":{},", 1 },
+        { "\"Attributes\":null,", 1 },
+        { "\"Attributes\":{\"a\":\"b\"},", 0 },
+        { "\"Attributes\":[],", 0 },
+        { "\"Attributes\":\"\",", 0 }
+    };
+
+    table = ngx_palloc(u->pool, sizeof(ngx_mesh_sampler_table_t));
+    text = ngx_pnalloc(u->pool, 1024);
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        ngx_memzero(table, sizeof(ngx_mesh_sampler_table_t));
+
+        (void) ngx_sprintf(text, "{\"SamplingRuleRecords\":[{"
+                           "\"SamplingRule\":{" MESH_SAMPLER_RULE "%s"
+                           "\"RuleName\":\"a\",\"Priority\":1,"
+                           "\"FixedRate\":0}}]}%Z", tests[i].text);
+
+        MESH_OK(mesh_unit_sampler_read(u, (char *) text, table, &next)
+                == NGX_OK && table->n == tests[i].taken,
+                "a rule with %s", tests[i].text);
+    }
+}
+
+MESH_UNIT(mesh_unit_sampler_attributes)
+
+
 /* what is decided at "now" for a request that the local rules do not trace */
 
 static ngx_uint_t
