@@ -114,7 +114,7 @@ ngx_mesh_sink_init(ngx_mesh_sink_t *sk, ngx_cycle_t *cycle,
     sk->out.fd = -1;
     sk->out.log = cycle->log;
 
-    sk->size = NGX_MESH_SINK_DOCUMENT;
+    sk->size = ngx_min(ngx_mesh_sink_size(conf), NGX_MESH_SINK_DOCUMENT);
 
     if (kind == NGX_MESH_TOLD_STATSD) {
         sk->size = (conf->sockaddr->sa_family == AF_UNIX) ? NGX_MESH_SINK_UNIX
@@ -406,7 +406,7 @@ ngx_mesh_sink_skipped(ngx_mesh_sink_t *sk, const char *why,
 
     ngx_mesh_metrics_add(ngx_mesh_metrics_server,
                          statsd ? NGX_MESH_SERVER_STATSD_SKIPPED
-                                : NGX_MESH_SERVER_EMF_SKIPPED, 1);
+                                : NGX_MESH_SERVER_EMF_DROPPED, 1);
 
     if (sk->skipped) {
         return;
@@ -415,11 +415,10 @@ ngx_mesh_sink_skipped(ngx_mesh_sink_t *sk, const char *why,
     sk->skipped = 1;
 
     ngx_log_error(NGX_LOG_WARN, sk->out.log, 0,
-                  "mesh: %s of \"%V\", \"%V\" %s, \"%s_skipped_total\" counts "
-                  "more of them",
+                  "mesh: %s of \"%V\", \"%V\" %s; \"%s\" counts more of them",
                   statsd ? "a line for StatsD" : "a document for CloudWatch",
                   &row->labels[0], &row->labels[1], why,
-                  statsd ? "statsd" : "emf");
+                  statsd ? "statsd_skipped_total" : "emf_dropped_total");
 }
 
 

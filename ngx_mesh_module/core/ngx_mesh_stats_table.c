@@ -338,10 +338,6 @@ static ngx_mesh_stat_t  ngx_mesh_stats_own[] = {
       "Documents for CloudWatch that nobody took; their counts go into the "
       "next ones" },
 
-    { NGX_MESH_SERVER_EMF_SKIPPED, C, "emf_skipped_total", NULL, NULL,
-      "Documents for CloudWatch that are too long or found no room, and are "
-      "not told" },
-
     { NGX_MESH_STATS_ENDPOINTS, G, "endpoints", NULL, NULL,
       "Endpoints of all clusters" },
 

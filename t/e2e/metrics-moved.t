@@ -6,6 +6,7 @@
 
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -15,8 +16,9 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_stats
+from mesh_fake_control import FakeControl
 from mesh_test import (ROOT, Backend, Sidecar, connect, directory, document,
-                       endpoint, free_port, node, reply, request, tap, wait)
+                       free_port, node, reply, request, tap, wait)
 
 H = 'envoy_http_downstream_'
 C = 'envoy_cluster_upstream_'
@@ -276,14 +278,311 @@ def table():
     tap.same(n.bad(), [], 'nothing bad in the log')
 
 
-def listed():
-    with open(ROOT + '/docs/metrics.md') as f:
-        return set(re.findall(r'^\| `(\w+)` \| `', f.read(), re.M))
+def during():
+    """Gauges while a request is under way."""
+    b = Bench()
+    n = b.n
+    with connect(n.egress) as s:
+        s.sendall(b'GET /silent HTTP/1.1\r\nHost: app.local\r\n\r\n')
+        wait(lambda: len(b.back.requests) == 1)
+        counters(n)
+        cluster = 'cds_egress_m_a_http_8080'
+        tap.same(gauges(n), {
+            (H + 'rq_active', 'egress'): 1,
+            (L + 'active', '127.0.0.1_%d' % n.egress): 1,
+            (C + 'rq_active', cluster): 1,
+            (C + 'cx_active', cluster): 1}, 'a request, while it goes on')
+
+        # the worker dies with it
+        pid = n.worker_pids()[0]
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: n.worker_pids() and n.worker_pids() != [pid])
+        wait(lambda: not gauges(n))
+        tap.same(gauges(n), {}, 'and when its worker was killed')
+    b.hold.set()
+
+
+def value(n, name, **labels):
+    samples, _ = mesh_stats.prometheus(n.page('/stats/prometheus').text)
+    return mesh_stats.find(samples, name, **labels)
+
+
+def app(protocol, pool, hold):
+    """A sidecar whose application has limits, and its ingress."""
+    back = Backend('app', raw=lambda s, f, r: hold.wait(20) and False)
+    port = free_port()
+    doc = document(1, {})
+    doc['routes'] = []
+    doc['virtualNodes'] = [{'virtualNodeName': 'me', 'spec': {
+        'listeners': [{'portMapping': {'port': back.port,
+                                       'protocol': protocol},
+                       'connectionPool': {protocol: pool}}],
+        'serviceDiscovery': {'dns': {'hostname': 'me.local'}}}}]
+    n = Sidecar(doc, resource='virtualNode/me', mesh='metrics_extension on;',
+                http='server { listen 127.0.0.1:%d; location / '
+                '{ mesh_pass ingress; } }' % port).start()
+    n.at('1')
+    return n, port
+
+
+def asked(port):
+    s = connect(port)
+    s.sendall(b'POST / HTTP/1.1\r\nHost: me\r\nContent-Length: 0\r\n'
+              b'Content-Type: application/grpc\r\nTE: trailers\r\n\r\n')
+    return s
+
+
+def limits():
+    hold = threading.Event()
+    n, port = app('http', {'maxConnections': 1, 'maxPendingRequests': 1}, hold)
+    first = asked(port)
+    wait(lambda: value(n, C + 'rq_active') == 1)
+    second = asked(port)
+    wait(lambda: value(n, C + 'rq_pending_active') == 1)
+    third = asked(port)
+    wait(lambda: value(n, C + 'rq_pending_overflow') == 1)
+    counters(n)
+    B = 'envoy_cluster_circuit_breakers_default_'
+    tap.same([value(n, x) for x in (
+        C + 'rq_pending_total', C + 'rq_pending_active',
+        C + 'rq_pending_overflow', B + 'cx_open', B + 'rq_pending_open',
+        A + 'ActiveConnectionCount', A + 'NewConnectionCount')],
+        [1, 1, 1, 1, 1, 3, 3], 'one has its place, one waits, one is refused')
+    for s in first, second, third:
+        s.close()
+    hold.set()
+    wait(lambda: not gauges(n))
+    tap.same(gauges(n), {}, 'they left')
+    tap.same([value(n, x) for x in (B + 'cx_open', B + 'rq_pending_open')],
+             [0, 0], 'and their places are free')
+    tap.same([value(n, A + x) for x in ('RequestCount', 'GrpcRequestCount')],
+             [3, 3], 'requests to the node, of gRPC')
+
+    hold = threading.Event()
+    n, port = app('http2', {'maxRequests': 1}, hold)
+    s = asked(port)
+    tap.ok(wait(lambda: value(n, B + 'rq_open') == 1), 'maxRequests')
+    counters(n)
+    s.close()
+    hold.set()
+    wait(lambda: not gauges(n))
+    tap.same((value(n, B + 'rq_open'), gauges(n)), (0, {}), 'and nobody')
+
+
+def tls():
+    path = directory()
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=x',
+                    '-keyout', path + '/key', '-out', path + '/crt'],
+                   check=True, stderr=subprocess.DEVNULL)
+    port, back = free_port(), Backend('a')
+    n = Sidecar(document(1, {'a': [back.port]}), workers=1, http="""
+server {
+    listen 127.0.0.1:%d ssl;
+    ssl_certificate %s/crt;
+    ssl_certificate_key %s/key;
+    ssl_session_cache shared:s:1m;
+    ssl_protocols TLSv1.2;
+    location / { mesh_pass egress; }
+}""" % (port, path, path)).start()
+    n.at('1')
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    session, reused = None, 0
+    for _ in range(3):
+        with connect(port) as s:
+            t = context.wrap_socket(s, session=session)
+            t.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n'
+                      b'Connection: close\r\n\r\n')
+            while t.recv(4096):
+                pass
+            session = t.session
+            reused += t.session_reused
+            t.close()
+    address = {'envoy_listener_address': '127.0.0.1_%d' % port}
+    wait(lambda: value(n, L + 'active', **address) == 0)
+    counters(n)
+    tap.same([value(n, 'envoy_listener_ssl_' + x, **address) for x in
+              ('handshake', 'session_reused')], [3, reused], 'TLS')
+    tap.same(reused, 2, 'two of three resumed a session')
+
+
+def documents():
+    """The control plane, documents that are refused, the one on disk."""
+    back = Backend('a')
+    fake = FakeControl()
+    good = dict(document('v1', {'a': [back.port]}))
+    fake.put(good)
+    state = directory()
+    os.chmod(state, 0o777)
+    n = Sidecar(control_plane='%s wait=1s interval=300ms' % fake.url(),
+                resource='virtualNode/a', mesh='state %s;' % state).start()
+    n.at('v1')
+    tap.same(value(n, 'envoy_control_plane_connected_state'), 1, 'connected')
+    tap.same(value(n, 'nginx_mesh_config_applied_total'), 1, 'one document')
+    fake.put('{"meshDocument": 2}')
+    tap.ok(wait(lambda: value(n, 'nginx_mesh_config_rejections_total') == 1),
+           'one that was refused')
+    counters(n)
+    tap.same([value(n, 'envoy_%s_manager_%s_update_rejected' % x) for x in
+              (('cluster', 'cds'), ('listener', 'lds'))], [1, 1],
+             "in Envoy's names too")
+    fake.stop()
+    tap.ok(wait(lambda: value(n, 'nginx_mesh_control_plane_failing_seconds')
+                and value(n, 'nginx_mesh_control_plane_contact_age_seconds'),
+                20), 'it is away')
+    tap.same(value(n, 'envoy_control_plane_connected_state'), 0,
+             'and not connected')
+    counters(n)
+    n.stop()
+    n = Sidecar(control_plane='%s wait=1s interval=300ms' % fake.url(),
+                resource='virtualNode/a', mesh='state %s;' % state).start()
+    n.at('v1')
+    tap.same(value(n, 'nginx_mesh_config_last_known_good'), 1,
+             'the document on disk')
+    request(n.admin, '/drain_listeners', 'POST')
+    tap.same((value(n, 'nginx_mesh_drains_total'),
+              value(n, 'envoy_server_state')), (1, 1), 'drained')
+    counters(n)
+
+
+def budget():
+    """Twenty fail at once: as many are tried again as the budget allows."""
+    clients = 20
+    barrier = threading.Barrier(clients)
+    release = threading.Event()
+    seen = []
+
+    def raw(s, f, r):
+        with b.lock:
+            seen.append(r)
+            first = len(seen) <= clients
+        if first:
+            barrier.wait(20)
+        else:
+            release.wait(20)
+        s.sendall(reply('', '503 No' if first else '200 OK'))
+        return True
+
+    b = Backend('a', raw=raw)
+    route = Bench.route()
+    http = route['spec']['httpRoute']
+    http['timeout']['perRequest']['value'] = 30000
+    del http['retryPolicy']
+    n = Sidecar(document(1, {'a': [b.port]}, routes=[route]), workers=1,
+                mesh='retry_defaults safe;').start()
+    n.at('1')
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(n.get().status))
+               for _ in range(clients)]
+    for t in threads:
+        t.start()
+
+    def settled():
+        return len(got) + len(seen) == 2 * clients
+
+    tap.ok(wait(settled, 15), 'each was answered, or is tried again',
+           '%d and %d' % (len(got), len(seen)))
+    refused = len(got)
+    release.set()
+    for t in threads:
+        t.join()
+    counters(n)
+    tap.ok(0 < refused < clients, 'some of both', refused)
+    tap.same([value(n, C + 'rq_retry_overflow'), value(n, C + 'rq_retry'),
+              value(n, C + 'rq_retry_success')],
+             [refused, clients - refused, clients - refused],
+             'over the budget, tried again, with success')
+
+
+def outputs():
+    """What was given away, by those who took it."""
+    back, agent = Backend('a'), mesh_stats.StatsD()
+    daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    daemon.bind(('127.0.0.1', 0))
+    daemon.settimeout(10)
+    path = directory()
+    os.chmod(path, 0o777)
+    doc = document(1, {'a': [back.port]})
+    me = node('me')
+    me['spec']['backends'] = [
+        {'virtualService': {'virtualServiceName': 'app.local'}}]
+    me['spec']['logging'] = {'accessLog': {'file': {'path': path + '/log'}}}
+    doc['virtualNodes'].append(me)
+    text = 'statsd 127.0.0.1:%d interval=100ms;' % agent.port
+    n = Sidecar(doc, resource='virtualNode/me', workers=1, mesh=text
+                + 'xray 127.0.0.1:%d rate=1;' % daemon.getsockname()[1])
+    n.start()
+    n.at('1')
+    for _ in range(3):
+        n.get('/')
+    for _ in range(3):
+        daemon.recv(65536)
+    own = 'nginx_mesh_'
+    wait(lambda: value(n, own + 'trace_sent_total') == 3)
+    tap.same([value(n, own + 'trace_%s_total' % x)
+              for x in ('sampled', 'sent', 'dropped')], [3, 3, 0], 'traces')
+
+    def lines():
+        if not os.path.exists(path + '/log'):
+            return 0
+        with open(path + '/log') as f:
+            return len(f.readlines())
+
+    wait(lambda: lines() == 3)
+    tap.same((value(n, own + 'log_written_total'), lines()), (3, 3), 'logs')
+    wait(lambda: value(n, own + 'statsd_sent_total') > 3)
+    counters(n)
+    n.stop()
+
+    # all that is told is told before it is counted
+    sent = [m.value for m in agent.select('nginx_mesh.statsd_sent_total')]
+    tap.ok(0 < sum(sent) <= len(agent.datagrams), 'datagrams',
+           (sum(sent), len(agent.datagrams)))
+
+    # nobody is there
+    daemon.close()
+    n.start()
+    n.at('1')
+
+    def lost():
+        n.get('/')
+        return value(n, own + 'trace_dropped_total')
+
+    tap.ok(wait(lost, 20, 0.05), 'traces that nobody took')
+    counters(n)
+
+
+# moved, and compared with what was counted, there
+ELSEWHERE = {
+    'envoy_cluster_health_check_attempt':
+        ('metrics-counts.t', "'attempt', 'success', 'failure'"),
+    'envoy_cluster_health_check_failure':
+        ('metrics-counts.t', "'attempt', 'success', 'failure'"),
+    'envoy_cluster_health_check_success':
+        ('metrics-counts.t', "'attempt', 'success', 'failure'"),
+    'nginx_mesh_emf_dropped_total':
+        ('stats-sinks.t', 'nginx_mesh.emf_dropped_total'),
+    'nginx_mesh_statsd_dropped_total':
+        ('stats-sinks.t', 'nginx_mesh.statsd_dropped_total'),
+    'nginx_mesh_statsd_skipped_total':
+        ('stats-sinks.t', 'nginx_mesh.statsd_skipped_total'),
+    'nginx_mesh_log_dropped_total': ('access-log.t', 'written + dropped'),
+}
 
 
 def names():
-    left = listed() - moved
-    tap.same(left, set(), 'each name was moved')
+    """Of the list in the documentation."""
+    with open(ROOT + '/docs/metrics.md') as f:
+        page = f.read()
+    page = page[page.index('<!-- begin of the list'):]
+    left = set(re.findall(r'^\| `(\w+)` \| `', page, re.M)) - moved
+    for name, (file, phrase) in ELSEWHERE.items():
+        with open('%s/t/e2e/%s' % (ROOT, file)) as f:
+            if phrase in f.read():
+                left.discard(name)
+    tap.same(left, set(), 'each name was moved by a test')
 
 
-tap.run(table)
+tap.run(table, during, limits, tls, budget, documents, outputs, names)
