@@ -14,8 +14,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 
 import mesh_stats
-from mesh_test import (ROOT, Backend, Sidecar, document, endpoint, free_port,
-                       node, reply, request, tap, wait)
+from mesh_test import (ROOT, Backend, Sidecar, directory, document, endpoint,
+                       free_port, node, reply, request, tap, wait)
 
 EGRESS = 'http.egress.downstream_rq_'
 CLUSTER = 'cluster.cds_egress_m_%s_http_8080.'
@@ -174,12 +174,32 @@ def listed(types):
                                    target['expr']))
     tap.ok(len(used) > 20 and used <= names, "Grafana's dashboard",
            used - names)
+    queries([t['expr'] for panel in board['panels'] for t in panel['targets']])
 
     with open(ROOT + '/conf/dashboards/cloudwatch.json') as f:
         text = json.dumps(json.load(f))
     used = set(re.findall(r'envoy_appmesh_\w+', text))
     tap.ok(len(used) > 5 and used <= set(table), "CloudWatch's dashboard",
            used - set(table))
+
+
+def queries(texts):
+    """Prometheus understands what a dashboard asks, as rules."""
+    tool = shutil.which('promtool')
+    if not tool:
+        tap.skip('promtool check rules', 'not installed, util/deps test')
+        return
+    rules = [{'record': 'r%d' % i, 'expr':
+              x.replace('$__rate_interval', '1m').replace('$job', '.*')}
+             for i, x in enumerate(texts)]
+    name = directory() + '/rules.yml'
+    with open(name, 'w') as f:          # JSON is YAML
+        json.dump({'groups': [{'name': 'all', 'rules': rules}]}, f)
+    done = subprocess.run([tool, 'check', 'rules', name],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = done.stdout.decode()
+    tap.ok(done.returncode == 0 and '%d rules found' % len(texts) in said,
+           "all %d queries of Grafana's dashboard" % len(texts), said)
 
 
 def promtool(text):
