@@ -37,6 +37,7 @@ static void ngx_mesh_agent_create_directory(ngx_cycle_t *cycle,
 static ngx_int_t ngx_mesh_agent_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_mesh_agent_init_process(ngx_cycle_t *cycle);
 static void ngx_mesh_agent_exit_process(ngx_cycle_t *cycle);
+static void ngx_mesh_agent_exit_traces(ngx_cycle_t *cycle);
 
 
 static ngx_core_module_t  ngx_mesh_agent_module_ctx = {
@@ -413,7 +414,31 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
 {
     ngx_mesh_prober_stop();
     ngx_mesh_agent_stop();
-    ngx_mesh_otlp_stop();
+    ngx_mesh_agent_exit_traces(cycle);
     ngx_mesh_sampler_stop();
     ngx_mesh_sink_stop();
+}
+
+
+/* the core has left and counts no more, but what is lost now has to be seen */
+
+static void
+ngx_mesh_agent_exit_traces(ngx_cycle_t *cycle)
+{
+    ngx_mesh_conf_t         *mcf;
+    ngx_mesh_otlp_status_t   status;
+
+    ngx_mesh_otlp_status(&status);
+
+    mcf = ngx_mesh_get_conf(cycle);
+
+    if (mcf && status.queued) {
+        ngx_mesh_metrics_init_worker(mcf->metrics, cycle->log);
+    }
+
+    ngx_mesh_otlp_stop();
+
+    if (mcf && status.queued) {
+        ngx_mesh_metrics_exit_worker(mcf->metrics);
+    }
 }

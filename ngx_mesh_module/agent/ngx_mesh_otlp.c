@@ -38,7 +38,7 @@
 
 #define NGX_MESH_OTLP_TICK         250      /* ms a worker is held at a time */
 #define NGX_MESH_OTLP_EXIT         2000     /* ms it may take after that */
-#define NGX_MESH_OTLP_LAST         400      /* ms of one that ends at once */
+#define NGX_MESH_OTLP_LAST         1000     /* ms of one that ends at once */
 #define NGX_MESH_OTLP_AGE          300000   /* ms until a batch is too old */
 #define NGX_MESH_OTLP_RETRY        1000     /* ms, the first time */
 #define NGX_MESH_OTLP_RETRY_MAX    30000

@@ -20,7 +20,8 @@ import mesh_otlp_proto
 from mesh_fake_control import Authority, FakeControl
 from mesh_otlp import CLIENT, Collector, decode, partial
 from mesh_test import (SANITIZE, SLOW, Backend, Load, Nginx, Sidecar,
-                       directory, document, free_port, node, reply, rss, tap)
+                       directory, document, free_port, node, reply, rss, tap,
+                       wait)
 
 ALL = 'trace_sampling rate=1;'
 
@@ -388,14 +389,37 @@ def ends_at_once():
                  'and tells what is lost')
         clean(side)
 
-        c = Collector(answer=lambda r: time.sleep(2))
+        c = Collector(answer=lambda r: time.sleep(3))
         side = sidecar(c, 'interval=1h', **kw)
         side.get()
         start = time.monotonic()
         tap.ok(side.stop(sig), '%s while the collector hangs' % what)
-        tap.ok(time.monotonic() - start < 1.5 * SLOW, 'within a time')
+        tap.ok(time.monotonic() - start < 3 * SLOW, 'within a time')
         tap.ok(side.lines('1 spans were not delivered'), 'which is told')
         clean(side)
+
+    # one worker of a proxy that goes on: it is seen what was lost
+    side = sidecar('http://127.0.0.1:%d' % free_port(), 'interval=1h')
+    side.get()
+    side.get()
+    pid, = side.worker_pids()
+    side.send(signal.SIGTERM, pid)
+    wait(lambda: side.worker_pids() not in ([], [pid]))
+    tap.ok('mesh_trace_dropped_total 2\n' in
+           side.page('/stats/prometheus').text,
+           'what a worker has lost is in the metrics of the next')
+    clean(side)
+
+    c = Collector()
+    side = sidecar(c, 'interval=1h', workers=2)
+    side.get()
+    pids = side.worker_pids()
+    for pid in pids:
+        side.send(signal.SIGTERM, pid)
+    wait(lambda: len(set(side.worker_pids()) - set(pids)) == 2)
+    tap.ok('mesh_trace_sent_total 1\n' in
+           side.page('/stats/prometheus').text, 'and what it has delivered')
+    clean(side, c)
 
     c = Collector()
     side = sidecar(c, 'interval=1h', master=False)
