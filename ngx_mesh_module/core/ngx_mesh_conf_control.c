@@ -492,7 +492,13 @@ ngx_mesh_conf_control_tls(ngx_conf_t *cf, ngx_mesh_conf_t *mcf)
 
     ctl->ssl = ngx_mesh_tls_client(cf, file[0], file[1], file[2]);
 
-    return ctl->ssl ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (ctl->ssl == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_mesh_tls_expires(ctl->ssl, file[0]->len, &mcf->stats.expires);
+
+    return NGX_CONF_OK;
 
 #else
 

@@ -48,6 +48,8 @@ typedef struct {
     ngx_array_t                ingress;         /* ngx_str_t: labels of rows of
                                                    NGX_MESH_METRICS_LISTENER
                                                    for clients of the node */
+    time_t                     expires;         /* the first certificate that
+                                                   was loaded; 0: none was */
 } ngx_mesh_stats_conf_t;
 
 

@@ -76,6 +76,11 @@ ngx_mesh_stats_proxy(ngx_mesh_stats_t *st)
     v[NGX_MESH_STATS_STATE] = draining ? 1 : (st->snapshot ? 0 : 3);
     v[NGX_MESH_STATS_UPTIME] = ngx_time() - ngx_mesh_stats_started;
 
+    if (mcf->stats.expires) {
+        v[NGX_MESH_STATS_CERT_DAYS] = ngx_max(mcf->stats.expires - ngx_time(),
+                                              0) / 86400;
+    }
+
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);
 

@@ -419,6 +419,9 @@ static ngx_mesh_stat_t  ngx_mesh_stats_server[] = {
     { NGX_MESH_STATS_CONCURRENCY, G, "concurrency", NULL, NULL,
       "Workers" },
 
+    { NGX_MESH_STATS_CERT_DAYS, G, "days_until_first_cert_expiring", NULL, NULL,
+      "Whole days until the first certificate expires that was loaded" },
+
     { NGX_MESH_STATS_LIVE, G, "live", NULL, NULL,
       "1 while there is a document in force and nothing drains" },
 

@@ -24,6 +24,7 @@
 
 static ngx_int_t ngx_mesh_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
     ngx_str_t *trusted);
+static void ngx_mesh_tls_sooner(X509 *cert, time_t *expires);
 
 
 ngx_ssl_t *
@@ -80,6 +81,69 @@ ngx_mesh_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl, ngx_str_t *trusted)
     SSL_CTX_set_verify_depth(ssl->ctx, NGX_MESH_TLS_DEPTH);
 
     return NGX_OK;
+}
+
+
+void
+ngx_mesh_tls_expires(ngx_ssl_t *ssl, ngx_uint_t trusted, time_t *expires)
+{
+    int                     i, rc;
+    X509                   *cert;
+    SSL_CTX                *ctx;
+    STACK_OF(X509)         *chain;
+    STACK_OF(X509_OBJECT)  *objects;
+
+    ctx = ssl->ctx;
+
+    /* an RSA one and an ECDSA one, say */
+
+    for (rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
+         rc == 1;
+         rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+    {
+        ngx_mesh_tls_sooner(SSL_CTX_get0_certificate(ctx), expires);
+
+        chain = NULL;
+        (void) SSL_CTX_get0_chain_certs(ctx, &chain);
+
+        for (i = 0; i < sk_X509_num(chain); i++) {
+            ngx_mesh_tls_sooner(sk_X509_value(chain, i), expires);
+        }
+    }
+
+    if (!trusted) {
+        return;
+    }
+
+    objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+
+    for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+        if (cert) {
+            ngx_mesh_tls_sooner(cert, expires);
+        }
+    }
+}
+
+
+static void
+ngx_mesh_tls_sooner(X509 *cert, time_t *expires)
+{
+    int     days, seconds;
+    time_t  when;
+
+    if (cert == NULL
+        || !ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)))
+    {
+        return;
+    }
+
+    when = ngx_time() + (time_t) days * 86400 + seconds;
+
+    if (*expires == 0 || when < *expires) {
+        *expires = when;
+    }
 }
 
 #endif

@@ -27,6 +27,13 @@
 ngx_ssl_t *ngx_mesh_tls_client(ngx_conf_t *cf, ngx_str_t *trusted,
     ngx_str_t *certificate, ngx_str_t *key);
 
+/*
+ * When the first certificate of a context expires, if that is before "expires"
+ * or this is 0: of those shown to the peer, and of those that are trusted if
+ * they are of a file ("trusted").  At configuration time, when all are loaded.
+ */
+void ngx_mesh_tls_expires(ngx_ssl_t *ssl, ngx_uint_t trusted, time_t *expires);
+
 #endif
 
 

@@ -261,6 +261,8 @@ ngx_int_t ngx_http_mesh_admin_handler(ngx_http_request_t *r);
  * which the metrics of App Mesh want to know.
  */
 ngx_int_t ngx_http_mesh_stats_ingress(ngx_conf_t *cf, ngx_str_t *addr);
+void ngx_http_mesh_stats_certificates(ngx_conf_t *cf,
+    ngx_http_conf_addr_t *addr);
 
 
 extern ngx_module_t  ngx_http_mesh_module;

@@ -21,6 +21,7 @@
 #include "ngx_http_mesh_admin.h"
 #include "ngx_mesh_regex.h"
 #include "ngx_mesh_stats.h"
+#include "ngx_mesh_tls.h"
 
 
 #define NGX_HTTP_MESH_STATS_STEPS   512     /* of a turn */
@@ -58,6 +59,37 @@ static ngx_int_t ngx_http_mesh_stats_json(ngx_http_mesh_admin_t *a);
 static ngx_int_t ngx_http_mesh_stats_json_middle(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_stats_json_sample(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_stats_json_quantiles(ngx_http_mesh_admin_t *a);
+
+
+/*
+ * Of the servers of an address: the certificates they show, and those that they
+ * trust clients by.  The mesh{} block may follow.
+ */
+
+void
+ngx_http_mesh_stats_certificates(ngx_conf_t *cf, ngx_http_conf_addr_t *addr)
+{
+#if (NGX_HTTP_SSL)
+    ngx_uint_t                  i;
+    ngx_mesh_conf_t            *mcf;
+    ngx_http_ssl_srv_conf_t    *sscf;
+    ngx_http_core_srv_conf_t  **cscf;
+
+    mcf = (ngx_mesh_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_mesh_module);
+
+    cscf = addr->servers.elts;
+
+    for (i = 0; i < addr->servers.nelts; i++) {
+        sscf = cscf[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx) {
+            ngx_mesh_tls_expires(&sscf->ssl, sscf->verify != 0,
+                                 &mcf->stats.expires);
+        }
+    }
+#endif
+}
 
 
 /* the mesh{} block may follow; the label is that of the listener's row */

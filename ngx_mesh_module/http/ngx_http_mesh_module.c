@@ -512,6 +512,8 @@ ngx_http_mesh_init_listeners(ngx_conf_t *cf, ngx_http_mesh_main_conf_t *mmcf)
                 continue;
             }
 
+            ngx_http_mesh_stats_certificates(cf, &addr[a]);
+
             listener = ngx_array_push(&mmcf->listeners);
             if (listener == NULL) {
                 return NGX_ERROR;

@@ -373,7 +373,7 @@ def tls():
     path = directory()
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
                     'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=x',
-                    '-keyout', path + '/key', '-out', path + '/crt'],
+                    '-days', '30', '-keyout', path + '/key', '-out', path + '/crt'],
                    check=True, stderr=subprocess.DEVNULL)
     port, back = free_port(), Backend('a')
     n = Sidecar(document(1, {'a': [back.port]}), workers=1, http="""
@@ -406,6 +406,8 @@ server {
     tap.same([value(n, 'envoy_listener_ssl_' + x, **address) for x in
               ('handshake', 'session_reused')], [3, reused], 'TLS')
     tap.same(reused, 2, 'two of three resumed a session')
+    days = value(n, 'envoy_server_days_until_first_cert_expiring')
+    tap.ok(days in (29, 30), 'a certificate of 30 days, which began', days)
 
 
 def documents():
@@ -421,6 +423,8 @@ def documents():
     n.at('v1')
     tap.same(value(n, 'envoy_control_plane_connected_state'), 1, 'connected')
     tap.same(value(n, 'nginx_mesh_config_applied_total'), 1, 'one document')
+    tap.same(value(n, 'envoy_server_days_until_first_cert_expiring'), None,
+             'there is no certificate')
     fake.put('{"meshDocument": 2}')
     tap.ok(wait(lambda: value(n, 'nginx_mesh_config_rejections_total') == 1),
            'one that was refused')
