@@ -127,7 +127,7 @@ class Bench:
         nodes = {'a': [self.back.port], 'down': [free_port()], 'none': [],
                  'full': [self.full.getsockname()[1]],
                  'out': [self.back.port]}
-        doc = document(1, nodes, routes=[self.route()])
+        doc = document(1, nodes, routes=[self.route(), self.late()])
         doc['virtualServices'] += [
             {'virtualServiceName': x + '.local', 'spec': {'provider': {
                 'virtualNode': {'virtualNodeName': x}}}}
@@ -156,10 +156,19 @@ class Bench:
                 'match': {'prefix': '/'},
                 'action': {'weightedTargets': [
                     {'virtualNode': 'a', 'weight': 1}]},
-                'timeout': {'perRequest': {'unit': 'ms', 'value': 1500}},
+                'timeout': {'perRequest': {'unit': 's', 'value': 30}},
                 'retryPolicy': {
                     'maxRetries': 1, 'httpRetryEvents': ['gateway-error'],
                     'perRetryTimeout': {'unit': 'ms', 'value': 1000}}}}}
+
+    @staticmethod
+    def late():
+        return {'virtualRouterName': 'app', 'routeName': 'late', 'spec': {
+            'httpRoute': {
+                'match': {'prefix': '/late'},
+                'action': {'weightedTargets': [
+                    {'virtualNode': 'a', 'weight': 1}]},
+                'timeout': {'perRequest': {'unit': 'ms', 'value': 500}}}}}
 
     def raw(self, s, f, r):
         kind = r.path.split('/')[1]
@@ -176,7 +185,7 @@ class Bench:
         if kind == 'half':
             s.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1')
             return False
-        if kind == 'silent':
+        if kind in ('silent', 'late'):
             self.hold.wait(20)
             return False
         s.sendall(reply('x', kind + ' It'))
@@ -246,9 +255,12 @@ def table():
             want(5, attempts=2, connections=2, whole=0, rq_rx_reset=2,
                  rq_retry_limit_exceeded=1))
     b.check('half', get('/half'), want(2, connections=1, whole=0, rq_rx_reset=1))
-    b.check('too late', get('/silent'),
-            want(5, attempts=2, connections=2, whole=0, rq_per_try_timeout=1,
-                 rq_timeout=1))
+    b.check('attempts that are too late', get('/silent'),
+            want(5, attempts=2, connections=2, whole=0, rq_per_try_timeout=2,
+                 rq_retry_limit_exceeded=1))
+    b.check('a request that is too late', get('/late'),
+            want(5, connections=1, whole=0, rq_timeout=1,
+                 route=('app', 'late')))
     e = want(0, connections=1, whole=0, rq_cancelled=1)
     e.add(1, H + 'rq_rx_reset', 'egress')
     b.check('a client that leaves', leave, e)
@@ -472,7 +484,6 @@ def budget():
     b = Backend('a', raw=raw)
     route = Bench.route()
     http = route['spec']['httpRoute']
-    http['timeout']['perRequest']['value'] = 30000
     del http['retryPolicy']
     n = Sidecar(document(1, {'a': [b.port]}, routes=[route]), workers=1,
                 mesh='retry_defaults safe;').start()
