@@ -47,6 +47,12 @@ typedef struct {
 ngx_int_t ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos,
     u_char *last);
 
+/*
+ * The longest that is not mixed with what others write to the same place, who
+ * may be workers with their access logs.
+ */
+size_t ngx_mesh_sink_size(ngx_mesh_sink_conf_t *conf);
+
 void ngx_mesh_sink_close(ngx_mesh_sink_out_t *out);
 
 

@@ -19,6 +19,9 @@
 #include "ngx_mesh_sink.h"
 
 
+#define NGX_MESH_SINK_ATOMIC  4096      /* PIPE_BUF */
+
+
 static ngx_int_t ngx_mesh_sink_open(ngx_mesh_sink_out_t *out);
 static ngx_int_t ngx_mesh_sink_connect(ngx_mesh_sink_out_t *out);
 static ngx_int_t ngx_mesh_sink_connected(ngx_mesh_sink_out_t *out);
@@ -76,7 +79,7 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
                 return NGX_AGAIN;
             }
 
-            size = ngx_min(size, 4096);
+            size = ngx_min(size, NGX_MESH_SINK_ATOMIC);
 
             n = send(fd, *pos, size, MSG_DONTWAIT|MSG_NOSIGNAL);
 
@@ -119,6 +122,21 @@ ngx_mesh_sink_write(ngx_mesh_sink_out_t *out, u_char **pos, u_char *last)
             *pos = last;
         }
     }
+}
+
+
+/* a file of its own, and a connection, have one writer */
+
+size_t
+ngx_mesh_sink_size(ngx_mesh_sink_conf_t *conf)
+{
+    if (conf->type == NGX_MESH_SINK_FIFO
+        || (conf->type == NGX_MESH_SINK_FILE && conf->file == NULL))
+    {
+        return NGX_MESH_SINK_ATOMIC;
+    }
+
+    return NGX_MAX_SIZE_T_VALUE;
 }
 
 
