@@ -257,7 +257,7 @@ def failures():
     tap.same(s['annotations']['attempts'], 3, 'and counted')
     r, s = one('/close')
     tap.same((r.status, flags(s), s['annotations']['response_flags']),
-             (503, ['fault'], 'UC'), 'closed without an answer')
+             (503, ['fault'], 'UC,URX'), 'closed without an answer')
     tap.same([('http' in x, x.get('fault')) for x in s.get('subsegments', [])],
              [(False, True)] * len(s.get('subsegments', [])),
              'its attempts have no status')
