@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'lib'))
 
-from mesh_test import ROOT, SANITIZE, tap
+from mesh_test import ROOT, SANITIZE, tap, wait
 
 RUN = os.path.join(ROOT, 'util', 'bench', 'run')
 DOCS = os.path.join(ROOT, 'docs', 'benchmarks.md')
@@ -23,10 +23,12 @@ TARGETS = ('metrics on', 'X-Ray at 5 %', 'JSON access log')
 HERE = os.path.join(os.environ['MESH_TEST_DIR'], 'bench')
 
 
+ENV = dict(os.environ, MESH_BENCH_DIR=HERE,
+           BUILD=os.path.basename(os.environ['MESH_BUILD_DIR']))
+
+
 def bench(*args):
-    env = dict(os.environ, MESH_BENCH_DIR=HERE,
-               BUILD=os.path.basename(os.environ['MESH_BUILD_DIR']))
-    return subprocess.run([RUN, *args], env=env, capture_output=True,
+    return subprocess.run([RUN, *args], env=ENV, capture_output=True,
                           text=True, timeout=280)
 
 
@@ -58,7 +60,7 @@ def variants():
     for name in ('json', 'all'):
         tap.ok(told[name]['lines'] >= told[name]['requests'],
                name + ': a line of each request', told[name])
-    tap.same(glob.glob(HERE + '/run/*/access.log'), [], 'no log is left')
+    tap.same(logs(), [], 'no log is left')
     tap.ok(results['took_s'].get('observe', 0) > 0, 'it says what it took')
 
     if not shutil.which('valgrind'):
@@ -111,10 +113,39 @@ def report():
         tap.same(f.read(), before, 'docs/benchmarks.md is as it was')
 
 
+def logs():
+    return glob.glob(HERE + '/run/*/access.log')
+
+
+def processes():
+    found = []
+    for path in glob.glob('/proc/[0-9]*/cwd'):
+        try:
+            found += [path] * os.readlink(path).startswith(HERE)
+        except OSError:
+            pass
+    return found
+
+
+def interrupted():
+    """A run that is told to end takes its proxies and logs with it."""
+    p = subprocess.Popen([RUN, '--only=observe/json'], env=ENV,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        tap.ok(wait(lambda: any(os.path.getsize(f) for f in logs()), 60),
+               'a log is written')
+        tap.ok(processes(), 'by a proxy')
+    finally:
+        p.terminate()
+        p.wait()
+    tap.same(logs(), [], 'no log is left after a run that was told to end')
+    tap.same(processes(), [], 'and no proxy')
+
+
 for program in ('wrk', 'h2load'):
     if not shutil.which(program):
         tap.skip_all(program + ' is not installed')
 if SANITIZE:
     tap.skip_all('sanitizers and callgrind do not go together')
 
-tap.run(variants, report)
+tap.run(variants, report, interrupted)
