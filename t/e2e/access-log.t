@@ -451,6 +451,43 @@ def shared_pipe():
     os.close(r)
 
 
+def shared_with_metrics():
+    """Documents for CloudWatch among the lines of the log."""
+    for namespace in ('Shop', 'n' * 3500):
+        app = Backend()
+        r, w = os.pipe()
+        n = Sidecar(spec(app, 1, '/dev/stdout', text='<%REQ(X-LONG)%>\n'),
+                    workers=2, resource='virtualNode/me',
+                    mesh='metrics_extension on; emf stdout interval=100ms '
+                    'namespace=%s;' % namespace)
+        n.stdout = w
+        n.start()
+        n.at('1')
+        os.close(w)
+        data = []
+        reading = threading.Thread(target=lambda: read_to_end(r, data),
+                                   daemon=True)
+        reading.start()
+        for i in range(200):
+            n.get(headers={'X-LONG': 'x' * (i * 20)})
+        if namespace == 'Shop':
+            wait(lambda: b'"HTTPCode_Target_2XX_Count"' in b''.join(data)
+                 or b'HTTPCode_Target_2XX_Count' in b''.join(data))
+        else:
+            tap.ok(n.logged('a document for CloudWatch of .* too long'),
+                   'metrics: a document that a pipe would tear is not told')
+        n.stop()
+        reading.join(10 * SLOW)
+        os.close(r)
+        text = b''.join(data).decode().splitlines(True)
+        logs = [x for x in text if re.fullmatch('<(x*|-)>\n', x)]
+        documents = [json.loads(x) for x in text if x not in set(logs)]
+        tap.same(len(logs), 200, 'metrics: all lines of the log')
+        tap.ok(all('_aws' in x for x in documents)
+               and bool(documents) == (namespace == 'Shop'),
+               'metrics: whole documents, %d' % len(documents))
+
+
 def read_to_end(fd, data):
     while True:
         part = os.read(fd, 65536)
@@ -566,5 +603,5 @@ def long_lines():
 
 
 tap.run(storm, quit_writes, rotation, reload, swap, unused_files, fifo,
-        stopped_reader, standard_output, accounts, shared_pipe, not_allowed,
-        disk_full, filters, long_lines)
+        stopped_reader, standard_output, accounts, shared_pipe,
+        shared_with_metrics, not_allowed, disk_full, filters, long_lines)
