@@ -1,9 +1,11 @@
 """Instructions per request, counted by callgrind.
 
 A process without a master serves N requests, another one 2N; what the second
-needs more is the cost of N requests, without that of start and end.  Only
-instructions of user space count; the kernel's do not.  The output of the second
-stays in build/bench/callgrind.SHAPE.PROXY, for callgrind_annotate.
+needs more is the cost of N requests, without that of start and end.  They come
+over one connection: how many events come at once is chance otherwise, and what
+malloc() has to do depends on it.  Only instructions of user space count; the
+kernel's do not.  The output of the second stays in
+build/bench/callgrind.SHAPE.PROXY, for callgrind_annotate.
 """
 
 import os
@@ -18,10 +20,10 @@ import system
 SECTION = 'instructions'
 TITLE = 'Instructions per request'
 SHAPES = ('one', 'split', 'many', 'headers', 'regex')
-CONTESTANTS = ('nginx', 'mesh')
+CONTESTANTS = ('nginx', 'mesh-bare', 'nginx-headers', 'mesh')
 
 
-def total(cls, shape, requests, bench, keep=None, connections=8):
+def total(cls, shape, requests, bench, keep=None, connections=1):
     out = os.path.join(proxies.BUILD, 'callgrind.out')
     if os.path.exists(out):
         os.unlink(out)

@@ -273,6 +273,24 @@ class StockNginx(Nginx):
                 '    proxy_set_header Connection "";\n' % FOREVER)
 
 
+class HeadersNginx(Nginx):
+    """It sends what "envoy_headers" of the module adds."""
+
+    name = 'nginx-headers'
+    title = 'nginx, with Envoy\'s headers'
+
+    def params(self):
+        return super().params() + '''
+map $http_x_request_id $request_id_sent {
+    ""       $request_id;
+    default  $http_x_request_id;
+}
+proxy_set_header  x-request-id                    $request_id_sent;
+proxy_set_header  x-envoy-expected-rq-timeout-ms  15000;
+add_header        x-envoy-upstream-service-time   $upstream_header_time;
+'''
+
+
 class Backend(Nginx):
     """Answers every request with 1 kB from memory, on two ports.
 
@@ -375,6 +393,14 @@ class Ingress(Mesh):
     """The same in front of the application."""
 
     direction = 'ingress'
+
+
+class BareMesh(Mesh):
+    """It sends what plain nginx does."""
+
+    name = 'mesh-bare'
+    title = 'nginx mesh, envoy_headers off'
+    more = '    envoy_headers off;\n'
 
 
 class HAProxy(Proxy):
@@ -602,7 +628,8 @@ def address(ip, port):
     return {'socket_address': {'address': ip, 'port_value': port}}
 
 
-PROXIES = {c.name: c for c in (Direct, StockNginx, Nginx, Mesh, HAProxy, Envoy)}
+PROXIES = {c.name: c for c in (Direct, StockNginx, Nginx, HeadersNginx, Mesh,
+                               BareMesh, HAProxy, Envoy)}
 
 
 def version_of_module():
