@@ -215,13 +215,6 @@ typedef void (*ngx_mesh_log_value_pt)(void *data,
 u_char *ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,
     u_char *last, size_t cut, ngx_mesh_log_value_pt get, void *data);
 
-
-/* at most NGX_MESH_LOG_NUMBER_LEN bytes; the end is returned */
-u_char *ngx_mesh_log_number_write(u_char *p, int64_t n);
-
-#define NGX_MESH_LOG_NUMBER_LEN       (NGX_INT64_LEN + 1)
-
-
 /*
  * The parts of writing that have a file of their own: a point in time by a
  * format of START_TIME (empty: the default), in UTC.  At most

@@ -14,10 +14,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_log_format.h"
-
-
-#define NGX_MESH_LOG_ONES  0x0101010101010101ull
-#define NGX_MESH_LOG_HIGH  0x8080808080808080ull
+#include "ngx_mesh_text.h"
 
 
 static void ngx_mesh_log_value(ngx_mesh_log_op_t *op, size_t cut,
@@ -30,9 +27,6 @@ static u_char *ngx_mesh_log_write_time(ngx_mesh_log_op_t *op, int64_t ms,
     u_char *p, u_char *last);
 static u_char *ngx_mesh_log_write_string(ngx_mesh_log_op_t *op,
     ngx_mesh_log_value_t *value, u_char *p, u_char *last);
-static ngx_uint_t ngx_mesh_log_write_plain(u_char *p, u_char *s, size_t len);
-static ngx_uint_t ngx_mesh_log_write_short(u_char *p, u_char *s, size_t len);
-static uint64_t ngx_mesh_log_special(uint64_t x);
 static u_char *ngx_mesh_log_write_text(ngx_str_t *string, u_char *p,
     u_char *last);
 static u_char *ngx_mesh_log_write_json(ngx_str_t *string, u_char *p,
@@ -168,11 +162,11 @@ ngx_mesh_log_write_op(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
         return ngx_mesh_log_write_time(op, value->number, p, last);
     }
 
-    if ((size_t) (last - p) < NGX_MESH_LOG_NUMBER_LEN) {
+    if ((size_t) (last - p) < NGX_MESH_TEXT_NUMBER_LEN) {
         return NULL;
     }
 
-    return ngx_mesh_log_number_write(p, value->number);
+    return ngx_mesh_text_number(p, value->number);
 }
 
 
@@ -237,7 +231,7 @@ ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
     if (value->type == NGX_MESH_LOG_VALUE_PLAIN) {
         p = ngx_cpymem(p, string->data, string->len);
 
-    } else if (ngx_mesh_log_write_plain(p, string->data, string->len)) {
+    } else if (ngx_mesh_text_plain(p, string->data, string->len)) {
         p += string->len;
 
     } else if (op->style == NGX_MESH_LOG_TEXT) {
@@ -252,97 +246,6 @@ ngx_mesh_log_write_string(ngx_mesh_log_op_t *op, ngx_mesh_log_value_t *value,
     }
 
     return p;
-}
-
-
-/*
- * Copies and looks at 8 bytes at a time, the last of which may be those before
- * once more.  Returns 0 if there is anything to escape, in either style.
- */
-
-static ngx_uint_t
-ngx_mesh_log_write_plain(u_char *p, u_char *s, size_t len)
-{
-    size_t    i;
-    uint64_t  x, special;
-
-    if (len < 8) {
-        return ngx_mesh_log_write_short(p, s, len);
-    }
-
-    special = 0;
-
-    for (i = 0; i + 8 < len; i += 8) {
-        ngx_memcpy(&x, s + i, 8);
-        ngx_memcpy(p + i, &x, 8);
-
-        special |= ngx_mesh_log_special(x);
-    }
-
-    ngx_memcpy(&x, s + len - 8, 8);
-    ngx_memcpy(p + len - 8, &x, 8);
-
-    special |= ngx_mesh_log_special(x);
-
-    return (special & NGX_MESH_LOG_HIGH) == 0;
-}
-
-
-static ngx_uint_t
-ngx_mesh_log_write_short(u_char *p, u_char *s, size_t len)
-{
-    uint32_t  x, y;
-
-    if (len >= 4) {
-        ngx_memcpy(&x, s, 4);
-        ngx_memcpy(&y, s + len - 4, 4);
-        ngx_memcpy(p, &x, 4);
-        ngx_memcpy(p + len - 4, &y, 4);
-
-        return (ngx_mesh_log_special((uint64_t) x << 32 | y)
-                & NGX_MESH_LOG_HIGH)
-               == 0;
-    }
-
-    if (len == 0) {
-        return 1;
-    }
-
-    /* the first, the one in the middle, the last, whichever they are */
-
-    p[0] = s[0];
-    p[len >> 1] = s[len >> 1];
-    p[len - 1] = s[len - 1];
-
-    return (ngx_mesh_log_special(0x6161616161000000ull
-                                 | (uint64_t) s[0]
-                                 | (uint64_t) s[len >> 1] << 8
-                                 | (uint64_t) s[len - 1] << 16)
-            & NGX_MESH_LOG_HIGH)
-           == 0;
-}
-
-
-/*
- * Has a bit of NGX_MESH_LOG_HIGH if a byte is above 0x7f, below 0x20, or one of
- * the three that are escaped in JSON or text; bytes are told apart as in
- * strlen()s.
- */
-
-static ngx_inline uint64_t
-ngx_mesh_log_special(uint64_t x)
-{
-    uint64_t  quote, slash, del;
-
-    quote = x ^ NGX_MESH_LOG_ONES * '"';
-    slash = x ^ NGX_MESH_LOG_ONES * '\\';
-    del = x ^ NGX_MESH_LOG_ONES * 0x7f;
-
-    return x
-           | (x - NGX_MESH_LOG_ONES * 0x20)
-           | (quote - NGX_MESH_LOG_ONES)
-           | (slash - NGX_MESH_LOG_ONES)
-           | (del - NGX_MESH_LOG_ONES);
 }
 
 
@@ -469,54 +372,4 @@ ngx_mesh_log_utf8(u_char *s, u_char *end)
     }
 
     return len;
-}
-
-
-u_char *
-ngx_mesh_log_number_write(u_char *p, int64_t n)
-{
-    u_char    *s, digits[NGX_MESH_LOG_NUMBER_LEN];
-    uint32_t   small;
-    uint64_t   u;
-
-    if (n >= 0 && n < 10000) {
-
-        /* a status, most sizes and times */
-
-        small = (uint32_t) n;
-
-        if (small >= 1000) {
-            *p++ = (u_char) ('0' + small / 1000);
-        }
-
-        if (small >= 100) {
-            *p++ = (u_char) ('0' + small / 100 % 10);
-        }
-
-        if (small >= 10) {
-            *p++ = (u_char) ('0' + small / 10 % 10);
-        }
-
-        *p++ = (u_char) ('0' + small % 10);
-
-        return p;
-    }
-
-    s = digits + sizeof(digits);
-    u = n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
-
-    do {
-        *--s = (u_char) ('0' + u % 10);
-        u /= 10;
-    } while (u);
-
-    if (n < 0) {
-        *--s = '-';
-    }
-
-    do {
-        *p++ = *s++;
-    } while (s < digits + sizeof(digits));
-
-    return p;
 }

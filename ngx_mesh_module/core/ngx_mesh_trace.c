@@ -15,6 +15,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_mesh_text.h"
 #include "ngx_mesh_trace.h"
 
 
@@ -51,7 +52,6 @@ static ngx_int_t ngx_mesh_trace_b3_id(u_char *id, u_char *p, size_t len);
 static ngx_int_t ngx_mesh_trace_id(u_char *id, u_char *p, size_t n);
 static ngx_uint_t ngx_mesh_trace_not_zero(u_char *id, size_t n);
 static ngx_int_t ngx_mesh_trace_unhex(u_char *id, u_char *p, size_t n);
-static u_char *ngx_mesh_trace_hex(u_char *p, const u_char *id, size_t n);
 
 
 /* the value of a hex digit and 1 more, 0: it is none */
@@ -494,20 +494,6 @@ ngx_mesh_trace_unhex(u_char *id, u_char *p, size_t n)
 }
 
 
-static u_char *
-ngx_mesh_trace_hex(u_char *p, const u_char *id, size_t n)
-{
-    static const u_char  hex[] = "0123456789abcdef";
-
-    while (n--) {
-        *p++ = hex[*id >> 4];
-        *p++ = hex[*id++ & 0xf];
-    }
-
-    return p;
-}
-
-
 u_char *
 ngx_mesh_trace_xray(u_char *p, ngx_mesh_trace_t *trace)
 {
@@ -515,7 +501,7 @@ ngx_mesh_trace_xray(u_char *p, ngx_mesh_trace_t *trace)
     p = ngx_mesh_trace_xray_id(p, trace->trace_id);
 
     p = ngx_cpymem(p, ";Parent=", 8);
-    p = ngx_mesh_trace_hex(p, trace->span_id, 8);
+    p = ngx_mesh_text_hex(p, trace->span_id, 8);
 
     p = ngx_cpymem(p, ";Sampled=", 9);
     *p++ = trace->sampled ? '1' : '0';
@@ -534,11 +520,11 @@ ngx_mesh_trace_xray_id(u_char *p, const u_char *trace_id)
 {
     *p++ = '1';
     *p++ = '-';
-    p = ngx_mesh_trace_hex(p, trace_id, 4);
+    p = ngx_mesh_text_hex(p, trace_id, 4);
 
     *p++ = '-';
 
-    return ngx_mesh_trace_hex(p, trace_id + 4, 12);
+    return ngx_mesh_text_hex(p, trace_id + 4, 12);
 }
 
 
@@ -546,10 +532,10 @@ u_char *
 ngx_mesh_trace_traceparent(u_char *p, ngx_mesh_trace_t *trace)
 {
     p = ngx_cpymem(p, "00-", 3);
-    p = ngx_mesh_trace_hex(p, trace->trace_id, 16);
+    p = ngx_mesh_text_hex(p, trace->trace_id, 16);
 
     *p++ = '-';
-    p = ngx_mesh_trace_hex(p, trace->span_id, 8);
+    p = ngx_mesh_text_hex(p, trace->span_id, 8);
 
     *p++ = '-';
     *p++ = '0';
@@ -562,10 +548,10 @@ ngx_mesh_trace_traceparent(u_char *p, ngx_mesh_trace_t *trace)
 u_char *
 ngx_mesh_trace_b3(u_char *p, ngx_mesh_trace_t *trace)
 {
-    p = ngx_mesh_trace_hex(p, trace->trace_id, 16);
+    p = ngx_mesh_text_hex(p, trace->trace_id, 16);
 
     *p++ = '-';
-    p = ngx_mesh_trace_hex(p, trace->span_id, 8);
+    p = ngx_mesh_text_hex(p, trace->span_id, 8);
 
     *p++ = '-';
     *p++ = trace->sampled ? '1' : '0';

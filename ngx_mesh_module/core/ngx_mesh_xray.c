@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 
 #include "ngx_mesh_trace.h"
+#include "ngx_mesh_text.h"
 #include "ngx_mesh_xray.h"
 
 
@@ -89,7 +90,7 @@ ngx_mesh_xray_segment(u_char *p, u_char *last, ngx_mesh_xray_proxy_t *proxy,
 
     if (span->parent) {
         ngx_mesh_xray_text(&out, ",\"parent_id\":\"");
-        out.p = ngx_hex_dump(out.p, span->parent_id, 8);
+        out.p = ngx_mesh_text_hex(out.p, span->parent_id, 8);
         ngx_mesh_xray_text(&out, "\"");
     }
 
@@ -119,7 +120,7 @@ ngx_mesh_xray_head(ngx_mesh_xray_out_t *out, ngx_str_t *name,
     ngx_mesh_xray_name(out, name);
 
     ngx_mesh_xray_text(out, ",\"id\":\"");
-    out->p = ngx_hex_dump(out->p, span->span_id, 8);
+    out->p = ngx_mesh_text_hex(out->p, span->span_id, 8);
 
     ngx_mesh_xray_text(out, "\",\"start_time\":");
     ngx_mesh_xray_time(out, span->start);
@@ -367,8 +368,17 @@ ngx_mesh_xray_string_part(ngx_mesh_xray_out_t *out, ngx_str_t *value,
     size_t   n;
     u_char  *s, *end;
 
+    n = ngx_min(value->len, max);
+
     s = value->data;
-    end = s + ngx_min(value->len, max);
+    end = s + n;
+
+    if ((size_t) (out->last - out->p) >= n + NGX_MESH_XRAY_FIXED
+        && ngx_mesh_text_plain(out->p, s, n))
+    {
+        out->p += n;
+        return n;
+    }
 
     while (s < end) {
 
@@ -483,12 +493,20 @@ ngx_mesh_xray_bytes(ngx_mesh_xray_out_t *out, u_char *data, size_t len)
 static void
 ngx_mesh_xray_time(ngx_mesh_xray_out_t *out, uint64_t us)
 {
-    out->p = ngx_sprintf(out->p, "%uL.%06uL", us / 1000000, us % 1000000);
+    u_char  *p;
+
+    /* a million more has seven digits; the first one becomes the point */
+
+    out->p = ngx_mesh_text_number(out->p, us / 1000000);
+
+    p = out->p;
+    out->p = ngx_mesh_text_number(p, 1000000 + us % 1000000);
+    *p = '.';
 }
 
 
 static void
 ngx_mesh_xray_number(ngx_mesh_xray_out_t *out, off_t n)
 {
-    out->p = ngx_sprintf(out->p, "%O", n);
+    out->p = ngx_mesh_text_number(out->p, n);
 }

@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh_access_log.h"
+#include "ngx_mesh_text.h"
 
 
 static void ngx_http_mesh_access_log_service_time(
@@ -154,7 +155,7 @@ ngx_http_mesh_access_log_digits(ngx_http_mesh_access_log_line_t *line,
 {
     value->type = NGX_MESH_LOG_VALUE_PLAIN;
     value->string.data = line->buf;
-    value->string.len = ngx_mesh_log_number_write(line->buf, n) - line->buf;
+    value->string.len = ngx_mesh_text_number(line->buf, n) - line->buf;
 }
 
 

@@ -27,7 +27,6 @@ static ngx_int_t ngx_http_mesh_headers_request_id(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_headers_timeout(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx);
-static void ngx_http_mesh_headers_number(ngx_str_t *value, ngx_msec_t n);
 static ngx_int_t ngx_http_mesh_headers_server(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_headers_time(ngx_http_request_t *r,
     ngx_str_t *value);
@@ -171,7 +170,7 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ngx_msec_t  ms, per_try;
 
     static size_t                       len;
-    static u_char                       text[NGX_INT_T_LEN];
+    static u_char                       text[NGX_MESH_TEXT_NUMBER_LEN];
     static ngx_msec_t                   last;
     static ngx_http_mesh_header_name_t  name =
         ngx_http_mesh_header_name("x-envoy-expected-rq-timeout-ms",
@@ -196,17 +195,13 @@ ngx_http_mesh_headers_timeout(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     /* most requests have the same */
 
     if (ms != last || len == 0) {
-        value.data = text;
-        ngx_http_mesh_headers_number(&value, ms);
-        ngx_memmove(text, value.data, value.len);
-
+        len = ngx_mesh_text_number(text, ms) - text;
         last = ms;
-        len = value.len;
     }
 
     value.len = len;
     value.data = ctx->headers.timeout;
-    ngx_memcpy(value.data, text, NGX_INT_T_LEN);
+    ngx_memcpy(value.data, text, sizeof(text));
 
     return ngx_http_mesh_headers_set(r, &ctx->headers.expected_timeout, &name,
                                      &value);
@@ -271,29 +266,9 @@ ngx_http_mesh_headers_answer(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx)
     ms = ngx_current_msec - ctx->attempt.limits.start[NGX_MESH_LIMIT_REQUEST];
 
     value.data = ctx->headers.time;
-    ngx_http_mesh_headers_number(&value, ms);
+    value.len = ngx_mesh_text_number(value.data, ms) - value.data;
 
     return ngx_http_mesh_headers_time(r, &value);
-}
-
-
-/* NGX_INT_T_LEN bytes; a tenth of what ngx_sprintf() costs */
-
-static void
-ngx_http_mesh_headers_number(ngx_str_t *value, ngx_msec_t n)
-{
-    u_char  *p, *last;
-
-    last = value->data + NGX_INT_T_LEN;
-    p = last;
-
-    do {
-        *--p = (u_char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
-
-    value->data = p;
-    value->len = last - p;
 }
 
 

@@ -21,6 +21,7 @@
 
 #include "ngx_mesh_conf_trace.h"
 #include "ngx_mesh_random.h"
+#include "ngx_mesh_text.h"
 #include "ngx_http_mesh_try.h"
 
 
@@ -43,8 +44,8 @@ typedef struct {
 
     /* values that are set; without an allocation for each */
     u_char                    id[NGX_MESH_UUID_TEXT_LEN];
-    u_char                    timeout[NGX_INT_T_LEN];
-    u_char                    time[NGX_INT_T_LEN];
+    u_char                    timeout[NGX_MESH_TEXT_NUMBER_LEN];
+    u_char                    time[NGX_MESH_TEXT_NUMBER_LEN];
 } ngx_http_mesh_headers_t;
 
 

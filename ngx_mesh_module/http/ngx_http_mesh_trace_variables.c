@@ -114,13 +114,13 @@ ngx_http_mesh_trace_text(u_char *p, ngx_mesh_trace_t *trace,
     switch (var) {
 
     case NGX_HTTP_MESH_VAR_TRACE_ID:
-        return ngx_hex_dump(p, trace->trace_id, 16);
+        return ngx_mesh_text_hex(p, trace->trace_id, 16);
 
     case NGX_HTTP_MESH_VAR_SPAN_ID:
-        return ngx_hex_dump(p, trace->span_id, 8);
+        return ngx_mesh_text_hex(p, trace->span_id, 8);
 
     case NGX_HTTP_MESH_VAR_PARENT_ID:
-        return ngx_hex_dump(p, trace->parent_id, 8);
+        return ngx_mesh_text_hex(p, trace->parent_id, 8);
 
     case NGX_HTTP_MESH_VAR_SAMPLED:
         *p = trace->sampled ? '1' : '0';

@@ -456,6 +456,8 @@ def shared_with_metrics():
     for namespace in ('Shop', 'n' * 3500):
         app = Backend()
         r, w = os.pipe()
+        # room for all of it: a reader that is slow loses no line
+        fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 1 << 20)
         n = Sidecar(spec(app, 1, '/dev/stdout', text='<%REQ(X-LONG)%>\n'),
                     workers=2, resource='virtualNode/me',
                     mesh='metrics_extension on; emf stdout interval=100ms '

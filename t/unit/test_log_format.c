@@ -539,31 +539,6 @@ mesh_unit_log_format_bytes(ngx_mesh_unit_t *u)
 MESH_UNIT(mesh_unit_log_format_bytes)
 
 
-static void
-mesh_unit_log_format_numbers(ngx_mesh_unit_t *u)
-{
-    u_char     *p, buf[64], expected[64];
-    int64_t     n;
-    ngx_uint_t  bad;
-
-    bad = 0;
-
-    for (n = -12000; n < 120000; n++) {
-        p = ngx_mesh_log_number_write(buf, n);
-        *p = '\0';
-        ngx_sprintf(expected, "%L%Z", n);
-
-        if (ngx_strcmp(buf, expected) != 0) {
-            bad++;
-        }
-    }
-
-    MESH_IS_INT(bad, 0, "numbers");
-}
-
-MESH_UNIT(mesh_unit_log_format_numbers)
-
-
 /* each header of the request has one place, and a bit in the mask */
 
 static void
