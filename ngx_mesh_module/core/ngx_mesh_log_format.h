@@ -209,7 +209,7 @@ typedef void (*ngx_mesh_log_value_pt)(void *data,
     ngx_mesh_log_operand_t *operand, ngx_mesh_log_value_t *value);
 
 /*
- * Writes a line from "p" on and returns its end; NULL if it is not before
+ * Writes a line from "p" on and returns its end; NULL if it is beyond
  * "last".  No value gets longer than "cut" bytes before escaping.
  */
 u_char *ngx_mesh_log_format_write(ngx_mesh_log_format_t *format, u_char *p,

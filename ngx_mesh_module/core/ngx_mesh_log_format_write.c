@@ -318,7 +318,7 @@ ngx_mesh_log_write_json(ngx_str_t *string, u_char *p, u_char *last)
         len = ngx_mesh_log_utf8(s, end);
 
         if (len == 0) {
-            p = ngx_sprintf(p, "\\u00%02xd", (ngx_uint_t) *s++);
+            p = ngx_sprintf(p, "\\u00%02xi", (ngx_int_t) *s++);
             continue;
         }
 

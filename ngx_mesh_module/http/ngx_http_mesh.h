@@ -188,6 +188,13 @@ ngx_int_t ngx_http_mesh_reply(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_uint_t status, ngx_uint_t flag, ngx_str_t *text);
 
 
+/*
+ * What a status of HTTP is for gRPC: gRPC over HTTP/2, and Envoy's
+ * Grpc::Utility::httpToGrpcStatus
+ */
+ngx_uint_t ngx_http_mesh_grpc_status(ngx_uint_t status);
+
+
 /* adds a header to the response; "name" is static and in lower case */
 ngx_int_t ngx_http_mesh_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);

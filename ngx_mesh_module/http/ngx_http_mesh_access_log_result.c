@@ -29,7 +29,6 @@ static void ngx_http_mesh_access_log_details(
 static void ngx_http_mesh_access_log_grpc(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
     ngx_mesh_log_value_t *value);
-static ngx_int_t ngx_http_mesh_access_log_grpc_status(ngx_uint_t status);
 static void ngx_http_mesh_access_log_time(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_op_e op,
     ngx_mesh_log_value_t *value);
@@ -109,41 +108,21 @@ ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
 }
 
 
-/*
- * From the request to the header of the answer: what the header of that name is
- * set to, if it is.
- */
+/* what the header of that name is set to, or would be; a string in Envoy */
 
 static void
 ngx_http_mesh_access_log_service_time(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_value_t *value)
 {
-    ngx_msec_t                  start;
-    ngx_msec_int_t              ms;
-    ngx_http_request_t         *r;
-    ngx_http_upstream_state_t  *state;
+    ngx_http_mesh_headers_t  *headers;
 
-    r = line->request;
+    headers = &line->ctx->headers;
 
-    if (r->upstream == NULL
-        || r->upstream_states == NULL
-        || r->upstream_states->nelts == 0)
-    {
-        return;
+    if (headers->time_len) {
+        value->type = NGX_MESH_LOG_VALUE_PLAIN;
+        value->string.data = headers->time;
+        value->string.len = headers->time_len;
     }
-
-    state = r->upstream_states->elts;
-    state += r->upstream_states->nelts - 1;
-
-    if (state->header_time == (ngx_msec_t) -1) {
-        return;
-    }
-
-    start = line->ctx->attempt.limits.start[NGX_MESH_LIMIT_REQUEST];
-    ms = (ngx_msec_int_t) (r->upstream->start_time + state->header_time
-                           - start);
-
-    ngx_http_mesh_access_log_digits(line, ngx_max(ms, 0), value);
 }
 
 
@@ -322,8 +301,12 @@ ngx_http_mesh_access_log_grpc(ngx_http_mesh_access_log_line_t *line,
     if (h) {
         n = ngx_atoi(h->value.data, h->value.len);
 
+    } else if (line->outcome->status) {
+        /* gRPC's own table, as Envoy does */
+        n = ngx_http_mesh_grpc_status(line->outcome->status);
+
     } else {
-        n = ngx_http_mesh_access_log_grpc_status(line->outcome->status);
+        n = NGX_ERROR;
     }
 
     if (n == NGX_ERROR) {
@@ -346,87 +329,55 @@ ngx_http_mesh_access_log_grpc(ngx_http_mesh_access_log_line_t *line,
 }
 
 
-/* of an answer that does not say, by gRPC's own table; as Envoy does */
-
-static ngx_int_t
-ngx_http_mesh_access_log_grpc_status(ngx_uint_t status)
-{
-    switch (status) {
-
-    case 0:
-        return NGX_ERROR;
-
-    case NGX_HTTP_BAD_REQUEST:
-        return 13;  /* Internal */
-
-    case NGX_HTTP_UNAUTHORIZED:
-        return 16;  /* Unauthenticated */
-
-    case NGX_HTTP_FORBIDDEN:
-        return 7;   /* PermissionDenied */
-
-    case NGX_HTTP_NOT_FOUND:
-        return 12;  /* Unimplemented */
-
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-    case NGX_HTTP_BAD_GATEWAY:
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-    case NGX_HTTP_GATEWAY_TIME_OUT:
-        return 14;  /* Unavailable */
-
-    default:
-        return 2;   /* Unknown */
-    }
-}
-
-
 /*
  * Attempts are timed by nginx from their own beginning, and the last one's
- * beginning is known from the end of the request.  A request is read before
- * its first attempt, unless it is streamed.
+ * beginning is known from the end of the request.
  */
 
 static void
 ngx_http_mesh_access_log_time(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value)
 {
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  n;
     ngx_msec_int_t              ms, duration;
     ngx_http_request_t         *r;
+    ngx_http_mesh_try_t        *t;
     ngx_http_upstream_state_t  *state;
 
     r = line->request;
+    t = &line->ctx->attempt;
     n = r->upstream_states ? r->upstream_states->nelts : 0;
 
     if (n == 0 || r->upstream == NULL) {
         return;
     }
 
-    state = r->upstream_states->elts;
     duration = (ngx_msec_int_t) line->outcome->duration;
-
-    ms = duration
-         - (ngx_msec_int_t) (ngx_current_msec - r->upstream->start_time);
 
     if (op == NGX_MESH_LOG_REQUEST_DURATION) {
 
-        if (r->request_body_no_buffering) {
+        /* its limit begins at its end, and after what it waited for a place */
+
+        if (t->reading || line->ctx->attempts == 0) {
             return;
         }
 
-        for (i = 0; i < n - 1; i++) {
-            if (state[i].response_time != (ngx_msec_t) -1) {
-                ms -= (ngx_msec_int_t) state[i].response_time;
-            }
-        }
+        ms = duration
+             - (ngx_msec_int_t) (ngx_current_msec
+                                 - t->limits.start[NGX_MESH_LIMIT_REQUEST])
+             - (ngx_msec_int_t) line->ctx->waited;
 
     } else {
+        state = r->upstream_states->elts;
+        state += n - 1;
 
-        if (state[n - 1].header_time == (ngx_msec_t) -1) {
+        if (state->header_time == (ngx_msec_t) -1) {
             return;
         }
 
-        ms += (ngx_msec_int_t) state[n - 1].header_time;
+        ms = duration
+             - (ngx_msec_int_t) (ngx_current_msec - r->upstream->start_time)
+             + (ngx_msec_int_t) state->header_time;
 
         if (op == NGX_MESH_LOG_RESPONSE_TX_DURATION) {
             ms = duration - ms;

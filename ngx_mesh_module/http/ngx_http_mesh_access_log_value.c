@@ -161,6 +161,9 @@ ngx_http_mesh_access_log_request(ngx_http_request_t *r, ngx_mesh_log_op_e op,
         } else if (r->http_version == NGX_HTTP_VERSION_20) {
             ngx_str_set(&s, "HTTP/2");
 
+        } else if (r->http_version >= 3000) {
+            ngx_str_set(&s, "HTTP/3");
+
         } else {
             s = r->http_protocol;
         }

@@ -46,6 +46,7 @@ typedef struct {
     u_char                    id[NGX_MESH_UUID_TEXT_LEN];
     u_char                    timeout[NGX_MESH_TEXT_NUMBER_LEN];
     u_char                    time[NGX_MESH_TEXT_NUMBER_LEN];
+    size_t                    time_len;         /* 0: no answer of upstream's */
 } ngx_http_mesh_headers_t;
 
 

@@ -29,7 +29,6 @@ static ngx_int_t ngx_http_mesh_reply_headers(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t status, ngx_str_t *text);
 static ngx_int_t ngx_http_mesh_grpc_headers(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *text);
-static ngx_uint_t ngx_http_mesh_grpc_status(ngx_uint_t status);
 static ngx_int_t ngx_http_mesh_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mesh_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -270,9 +269,7 @@ ngx_http_mesh_grpc_headers(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* gRPC over HTTP/2, and Envoy's Grpc::Utility::httpToGrpcStatus */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_mesh_grpc_status(ngx_uint_t status)
 {
     switch (status) {

@@ -396,6 +396,7 @@ ngx_http_mesh_trace_attempt(ngx_http_mesh_ctx_t *ctx)
         a->upstream = ctx->endpoint->name;
         a->node = ctx->cluster->node->name;
         a->status = 0;
+        a->failed = 0;
         a->protocol = (ctx->cluster->listener->protocol == NGX_MESH_HTTP)
                       ? NGX_MESH_SPAN_HTTP_11 : NGX_MESH_SPAN_HTTP_2;
     }
@@ -420,9 +421,14 @@ ngx_http_mesh_trace_attempt_end(ngx_http_mesh_ctx_t *ctx)
 
     a->end = ngx_http_mesh_trace_now();
 
-    /* not nginx's 502 and 504, which stand for no answer */
+    /*
+     * Not nginx's 502 and 504, which stand for no answer; nor that of a status
+     * line after which nothing came.
+     */
 
-    if (ctx->request->upstream) {
+    a->failed = ctx->failed;
+
+    if (ctx->request->upstream && !a->failed) {
         a->status = ctx->request->upstream->headers_in.status_n;
     }
 }

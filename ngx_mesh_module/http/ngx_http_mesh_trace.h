@@ -30,6 +30,7 @@ typedef struct {
     ngx_str_t                  upstream;        /* of the model */
     ngx_str_t                  node;            /* that, too */
     ngx_uint_t                 status;          /* 0: it did not answer */
+    ngx_uint_t                 failed;          /* it ended without one */
     ngx_mesh_span_protocol_e   protocol;
 } ngx_http_mesh_trace_attempt_t;
 

@@ -416,10 +416,9 @@ ngx_http_mesh_span_attempts(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
         a->node = from->node;
         a->upstream = from->upstream;
 
-        /* an answer that ended too early, say */
+        /* the flags are those of the last one */
 
-        if (i + 1 == n && n == ctx->trace->nattempts && ctx->failed) {
-            a->status = 0;
+        if (i + 1 == n && n == ctx->trace->nattempts && from->failed) {
             a->flags = span->flags;
         }
     }

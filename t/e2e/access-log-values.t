@@ -409,6 +409,84 @@ server {
     p.end()
 
 
+def service_time():
+    """The header that the client gets, and what the log says of it."""
+    keys = [('path', '%REQ(:PATH)%'), ('attempts',
+            '%UPSTREAM_REQUEST_ATTEMPT_COUNT%'), ('duration', '%DURATION%'),
+            ('read', '%REQUEST_DURATION%'),
+            ('service', '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%')]
+    name = 'x-envoy-upstream-service-time'
+    cached = free_port()
+    left = [5]
+
+    def answer(r):
+        if r.path == '/again' and left[0]:
+            left[0] -= 1
+            return reply('', '503 Later')
+        return reply('hello\n')
+
+    app = Backend(answer=answer)
+    p = Proxy(nodes={'a': [app.port]}, route=retries(9, 'server-error'),
+              json=[{'key': k, 'value': v} for k, v in keys], http='''
+proxy_cache_path %s keys_zone=c:1m;
+server {
+    listen 127.0.0.1:%d;
+    location / {
+        proxy_buffering on;
+        proxy_cache c;
+        proxy_cache_key $mesh_virtual_service$mesh_virtual_node$request_uri;
+        proxy_cache_valid 200 1h;
+        add_header X-Cache $upstream_cache_status;
+        mesh_pass egress;
+    }
+}''' % (directory(), cached))
+
+    def log(path, n=1):
+        wait(lambda: sum(path in x for x in p.lines()) >= n)
+        return [r for r in map(json.loads, p.lines()) if r['path'] == path]
+
+    r = p.get('/plain')
+    tap.same(log('/plain')[0]['service'], r.header(name),
+             'service time: the log has what the client got')
+
+    p.get('/again')
+    r = log('/again')[0]
+    tap.ok(r['attempts'] == 6 and r['read'] < r['duration'] / 2,
+           'service time: a request is read before its retries wait', r)
+
+    for _ in range(2):
+        r = request(cached, '/cached', host='app.local')
+    tap.same((r.header('x-cache'), r.header(name)), ('HIT', None),
+             'service time: none of what comes from a cache')
+    tap.same([x['service'] is None for x in log('/cached', 2)],
+             [False, True], 'service time: nor in the log')
+    p.end()
+
+
+def early_answer():
+    """One that comes while the request is still on its way."""
+    name = b'x-envoy-upstream-service-time'
+
+    def early(s, f, r):
+        s.sendall(reply('early'))
+        return s.recv(1 << 16) and False
+
+    p = Proxy(nodes={'a': [Backend(raw=early).port]}, text='%REQ(:PATH)% '
+              '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%\n')
+    with connect(p.nginx.egress) as s:
+        s.sendall(b'POST /early HTTP/1.1\r\nHost: app.local\r\n'
+                  b'Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n')
+        got = b''
+        while b'early' not in got:
+            part = s.recv(65536)
+            if not part:
+                break
+            got += part
+        tap.ok(got.startswith(b'HTTP/1.1 200') and name not in got.lower(),
+               'early: an answer without a time', got)
+    one(p, '/early -', 'early: nor has the log')
+
+
 def sampled():
     """Only those whose trace is recorded."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -428,4 +506,4 @@ access_log_filter sampled;
 
 
 tap.run(default_lines, samples, flags, flags_of_clients, connections,
-        certificates, grpc, sampled)
+        certificates, grpc, sampled, service_time, early_answer)

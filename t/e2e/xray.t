@@ -267,6 +267,38 @@ def failures():
     tap.same(daemon.bad, [], 'all segments are as X-Ray wants them')
 
 
+def half_an_answer():
+    """An attempt that stops after its status line has no status."""
+    daemon = Daemon()
+    count = []
+
+    def raw(s, f, r):
+        count.append(r)
+        if len(count) == 1:
+            s.sendall(b'HTTP/1.1 200 OK\r\n')
+            return s.recv(1) and False
+        s.sendall(reply('whole'))
+        return True
+
+    app = Backend(raw=raw)
+    p = Sidecar(document(1, {'a': [app.port]}, routes=[{
+        'virtualRouterName': 'app', 'routeName': 'all', 'spec': {'httpRoute': {
+            'match': {'prefix': '/'},
+            'action': {'weightedTargets': [{'virtualNode': 'a', 'weight': 1}]},
+            'retryPolicy': {'maxRetries': 2,
+                            'httpRetryEvents': ['gateway-error'],
+                            'perRetryTimeout': {'unit': 'ms', 'value': 200}},
+        }}}]), mesh=ALL % (daemon.port, 'retries=on')).start()
+    p.at('1')
+    r = p.get()
+    s = (daemon.wait(1) or [{}])[0]
+    tap.same((r.status, [(x.get('http', {}).get('response', {}).get('status'),
+                          x.get('fault'))
+                         for x in s.get('subsegments', [])]),
+             (200, [(None, True), (200, None)]),
+             'half an answer is none, the next one is')
+
+
 def subrequests():
     """A request is one pass, whatever it takes: subrequests are no others, and
     their endpoints see the trace of the request."""
@@ -569,5 +601,6 @@ def reservoir():
         tap.ok(status and error in said and rules in said, error, said)
 
 
-tap.run(documents, three_hops, decisions, failures, subrequests, strange, clients, repeated,
-        b3, handed_on, away, single, reservoir)
+tap.run(documents, three_hops, decisions, failures, half_an_answer,
+        subrequests, strange, clients, repeated, b3, handed_on, away, single,
+        reservoir)
