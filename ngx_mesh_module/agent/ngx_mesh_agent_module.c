@@ -37,7 +37,7 @@ static void ngx_mesh_agent_create_directory(ngx_cycle_t *cycle,
 static ngx_int_t ngx_mesh_agent_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_mesh_agent_init_process(ngx_cycle_t *cycle);
 static void ngx_mesh_agent_exit_process(ngx_cycle_t *cycle);
-static void ngx_mesh_agent_exit_traces(ngx_cycle_t *cycle);
+static ngx_mesh_metrics_t *ngx_mesh_agent_count(ngx_cycle_t *cycle);
 
 
 static ngx_core_module_t  ngx_mesh_agent_module_ctx = {
@@ -299,7 +299,7 @@ ngx_mesh_agent_init_module(ngx_cycle_t *cycle)
     if (ngx_process == NGX_PROCESS_SINGLE
         && !ngx_is_init_cycle(cycle->old_cycle))
     {
-        ngx_mesh_otlp_stop();
+        ngx_mesh_otlp_stop(1);
         ngx_mesh_sampler_stop();
         ngx_mesh_sink_stop();
 
@@ -412,33 +412,47 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 static void
 ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_mesh_metrics_t  *metrics;
+
     ngx_mesh_prober_stop();
     ngx_mesh_agent_stop();
-    ngx_mesh_agent_exit_traces(cycle);
     ngx_mesh_sampler_stop();
+
+    metrics = ngx_mesh_agent_count(cycle);
+
+    ngx_mesh_otlp_stop(0);
     ngx_mesh_sink_stop();
+
+    if (metrics) {
+        ngx_mesh_metrics_exit_worker(metrics);
+    }
 }
 
 
-/* the core has left and counts no more, but what is lost now has to be seen */
+/*
+ * The core has left and counts no more, but what is told or lost now has to be
+ * seen.  Rows of models that are left were drained then: none may be given back
+ * from here on, so the sinks let go of theirs before.  NULL: there is nothing
+ * to count.
+ */
 
-static void
-ngx_mesh_agent_exit_traces(ngx_cycle_t *cycle)
+static ngx_mesh_metrics_t *
+ngx_mesh_agent_count(ngx_cycle_t *cycle)
 {
+    ngx_uint_t               sinks;
     ngx_mesh_conf_t         *mcf;
     ngx_mesh_otlp_status_t   status;
 
+    sinks = ngx_mesh_sink_leave();
     ngx_mesh_otlp_status(&status);
 
     mcf = ngx_mesh_get_conf(cycle);
 
-    if (mcf && status.queued) {
-        ngx_mesh_metrics_init_worker(mcf->metrics, cycle->log);
+    if (mcf == NULL || (sinks == 0 && status.queued == 0)) {
+        return NULL;
     }
 
-    ngx_mesh_otlp_stop();
+    ngx_mesh_metrics_init_worker(mcf->metrics, cycle->log);
 
-    if (mcf && status.queued) {
-        ngx_mesh_metrics_exit_worker(mcf->metrics);
-    }
+    return mcf->metrics;
 }

@@ -36,6 +36,7 @@ static void ngx_mesh_client_log(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 static ngx_int_t ngx_mesh_client_compose(ngx_mesh_client_t *cl);
 static u_char *ngx_mesh_client_head(ngx_mesh_client_t *cl, u_char *p);
 static void ngx_mesh_client_connect(ngx_mesh_client_t *cl);
+static ngx_msec_t ngx_mesh_client_patience(ngx_mesh_client_t *cl);
 static void ngx_mesh_client_connect_handler(ngx_event_t *ev);
 static void ngx_mesh_client_connected(ngx_mesh_client_t *cl);
 static void ngx_mesh_client_next(ngx_mesh_client_t *cl);
@@ -322,11 +323,26 @@ ngx_mesh_client_connect(ngx_mesh_client_t *cl)
 
     if (rc == NGX_AGAIN) {
         cl->what = "connect()";
-        ngx_add_timer(&cl->phase, cl->conf->timeout);
+        ngx_add_timer(&cl->phase, ngx_mesh_client_patience(cl));
         return;
     }
 
     ngx_mesh_client_connected(cl);
+}
+
+
+/* the deadline leaves time for the addresses that follow */
+
+static ngx_msec_t
+ngx_mesh_client_patience(ngx_mesh_client_t *cl)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (cl->deadline.timer.key - ngx_current_msec);
+    left /= (ngx_msec_int_t) (cl->naddrs - cl->naddr);
+    left = ngx_max(left, 1);
+
+    return ngx_min(cl->conf->timeout, (ngx_msec_t) left);
 }
 
 

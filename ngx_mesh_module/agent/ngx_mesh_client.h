@@ -113,10 +113,11 @@ void ngx_mesh_client_start(ngx_mesh_client_t *cl,
 void ngx_mesh_client_cancel(ngx_mesh_client_t *cl);
 
 /*
- * For exit_process, where there is no event loop any more: after leave() names
- * are not resolved again, and finish() goes on with the request that runs, and
- * with those its handler starts, until "end" of ngx_current_msec at most.  It
- * waits, and may return while a request runs.
+ * For exit_process, where there is no event loop any more, and the reload of a
+ * single process: after leave() names are not resolved again, a lookup that is
+ * under way is given up for what the one before found, and finish() goes on
+ * with the request that runs, and with those its handler starts, until "end" of
+ * ngx_current_msec at most.  It waits, and may return while a request runs.
  */
 void ngx_mesh_client_leave(ngx_mesh_client_t *cl);
 void ngx_mesh_client_finish(ngx_mesh_client_t *cl, ngx_msec_t end);

@@ -6,7 +6,9 @@
 /*
  * The last request of a client, in a process that has left its event loop:
  * after SIGTERM, or as a single process, nginx does not go round again.  What
- * the loop would do for this one connection is done here, for a short time.
+ * the loop would do for this one client, its connection and its two timers, is
+ * done here, for a short time.  A single process that is reloaded has its loop,
+ * but not for the client of the configuration before: it waits here, too.
  */
 
 
@@ -21,6 +23,7 @@
 
 static ngx_uint_t ngx_mesh_client_step(ngx_mesh_client_t *cl,
     ngx_msec_int_t left);
+static ngx_event_t *ngx_mesh_client_timer(ngx_mesh_client_t *cl);
 static ngx_uint_t ngx_mesh_client_posted(ngx_event_t *ev);
 
 
@@ -28,6 +31,12 @@ void
 ngx_mesh_client_leave(ngx_mesh_client_t *cl)
 {
     cl->leaving = 1;
+
+    /* nobody waits for the thread any more */
+
+    if (cl->awaiting) {
+        ngx_mesh_client_known(cl);
+    }
 }
 
 
@@ -49,7 +58,10 @@ static ngx_uint_t
 ngx_mesh_client_step(ngx_mesh_client_t *cl, ngx_msec_int_t left)
 {
     int                n;
+    ngx_err_t          err;
+    ngx_event_t       *timer;
     struct pollfd      pfd;
+    ngx_msec_int_t     due;
     ngx_connection_t  *c;
 
     if (ngx_mesh_client_posted(&cl->ended)) {
@@ -66,17 +78,33 @@ ngx_mesh_client_step(ngx_mesh_client_t *cl, ngx_msec_int_t left)
         return 1;
     }
 
+    timer = ngx_mesh_client_timer(cl);
+
+    if (timer) {
+        due = (ngx_msec_int_t) (timer->timer.key - ngx_current_msec);
+
+        if (due <= 0) {
+            ngx_del_timer(timer);
+            timer->handler(timer);
+            return 1;
+        }
+
+        left = ngx_min(left, due);
+    }
+
     pfd.fd = c->fd;
     pfd.events = c->write->ready ? POLLIN : POLLIN|POLLOUT;
     pfd.revents = 0;
 
     n = poll(&pfd, 1, (int) left);
 
+    err = (n == -1) ? ngx_errno : 0;
+
     ngx_time_update();
 
-    if (n == -1) {
+    if (err) {
         /* the master repeats its signal */
-        return ngx_errno == NGX_EINTR;
+        return err == NGX_EINTR;
     }
 
     if (pfd.revents & (POLLERR|POLLHUP)) {
@@ -95,7 +123,26 @@ ngx_mesh_client_step(ngx_mesh_client_t *cl, ngx_msec_int_t left)
         c->read->handler(c->read);
     }
 
-    return n != 0;
+    return 1;
+}
+
+
+/* the one that is due first, or NULL */
+
+static ngx_event_t *
+ngx_mesh_client_timer(ngx_mesh_client_t *cl)
+{
+    if (!cl->phase.timer_set) {
+        return cl->deadline.timer_set ? &cl->deadline : NULL;
+    }
+
+    if (cl->deadline.timer_set
+        && (ngx_msec_int_t) (cl->deadline.timer.key - cl->phase.timer.key) < 0)
+    {
+        return &cl->deadline;
+    }
+
+    return &cl->phase;
 }
 
 

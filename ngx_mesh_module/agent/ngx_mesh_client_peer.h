@@ -79,6 +79,9 @@ struct ngx_mesh_client_s {
 /* ends in ngx_mesh_client_resolved(), perhaps before it returns */
 void ngx_mesh_client_resolve(ngx_mesh_client_t *cl);
 
+/* goes on with the addresses of the lookup before, likewise */
+void ngx_mesh_client_known(ngx_mesh_client_t *cl);
+
 /* a thread may be at work for a client that goes */
 void ngx_mesh_client_forget(ngx_mesh_client_t *cl);
 

@@ -101,13 +101,7 @@ ngx_mesh_client_resolve(ngx_mesh_client_t *cl)
     }
 
     if (cl->leaving) {
-        cl->naddrs = cl->known;
-
-        if (cl->naddrs == 0) {
-            ngx_mesh_client_error(cl, "the host was not resolved yet", 0);
-        }
-
-        ngx_mesh_client_resolved(cl);
+        ngx_mesh_client_known(cl);
         return;
     }
 
@@ -146,6 +140,24 @@ ngx_mesh_client_resolve(ngx_mesh_client_t *cl)
     }
 
     ngx_mesh_client_job_done(job);
+}
+
+
+void
+ngx_mesh_client_known(ngx_mesh_client_t *cl)
+{
+    cl->awaiting = 0;
+    cl->naddrs = cl->known;
+
+    if (cl->phase.timer_set) {
+        ngx_del_timer(&cl->phase);
+    }
+
+    if (cl->naddrs == 0) {
+        ngx_mesh_client_error(cl, "the host was not resolved yet", 0);
+    }
+
+    ngx_mesh_client_resolved(cl);
 }
 
 

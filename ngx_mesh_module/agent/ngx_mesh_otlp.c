@@ -15,7 +15,9 @@
  * A worker that was told to quit has to be held while there are spans: the
  * timer is not cancelable then, but short, and what it waits for is bounded.
  * A process that ends at once, by SIGTERM or because it is a single one, has
- * left its event loop; it makes one more try, without it, and a short one.
+ * left its event loop; it makes one more try, without it, and a short one.  A
+ * single process that is reloaded does so for the configuration before, in a
+ * moment in which nothing else goes on: what that is too short for is dropped.
  */
 
 
@@ -39,6 +41,7 @@
 #define NGX_MESH_OTLP_TICK         250      /* ms a worker is held at a time */
 #define NGX_MESH_OTLP_EXIT         2000     /* ms it may take after that */
 #define NGX_MESH_OTLP_LAST         1000     /* ms of one that ends at once */
+#define NGX_MESH_OTLP_RELOAD       100      /* ms of one that goes on */
 #define NGX_MESH_OTLP_AGE          300000   /* ms until a batch is too old */
 #define NGX_MESH_OTLP_RETRY        1000     /* ms, the first time */
 #define NGX_MESH_OTLP_RETRY_MAX    30000
@@ -81,7 +84,8 @@ typedef struct {
     ngx_uint_t                   nheaders;
 
     ngx_msec_t                   after;     /* not to be sent before; if */
-    ngx_msec_t                   until;     /* an exiting worker is held; if */
+    ngx_msec_t                   until;     /* an exiting worker is held, or
+                                               a last try goes on; if */
 
     ngx_uint_t                   failures;  /* one after the other */
     ngx_uint_t                   sent;
@@ -103,7 +107,7 @@ static ngx_int_t ngx_mesh_otlp_headers(ngx_cycle_t *cycle,
     ngx_mesh_otlp_t *ot);
 static void ngx_mesh_otlp_resource(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
     ngx_mesh_otlp_t *ot);
-static void ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot);
+static void ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot, ngx_msec_t limit);
 static void ngx_mesh_otlp_count(ngx_mesh_otlp_t *ot, ngx_uint_t sent,
     ngx_uint_t dropped);
 static ngx_mesh_otlp_batch_t *ngx_mesh_otlp_first(ngx_mesh_otlp_t *ot);
@@ -201,7 +205,7 @@ ngx_mesh_otlp_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 
     if (ot->client == NULL) {
         /* logged; requests go on without */
-        ngx_mesh_otlp_stop();
+        ngx_mesh_otlp_stop(0);
     }
 }
 
@@ -278,7 +282,7 @@ ngx_mesh_otlp_resource(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 
 
 void
-ngx_mesh_otlp_stop(void)
+ngx_mesh_otlp_stop(ngx_uint_t reload)
 {
     ngx_mesh_otlp_t  *ot;
 
@@ -289,7 +293,8 @@ ngx_mesh_otlp_stop(void)
     }
 
     if (ot->client) {
-        ngx_mesh_otlp_leave(ot);
+        ngx_mesh_otlp_leave(ot, reload ? NGX_MESH_OTLP_RELOAD
+                                       : NGX_MESH_OTLP_LAST);
         ngx_mesh_client_destroy(ot->client);
     }
 
@@ -316,15 +321,18 @@ ngx_mesh_otlp_stop(void)
 /* nginx's master kills who has not ended 1.5 seconds after SIGTERM */
 
 static void
-ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot)
+ngx_mesh_otlp_leave(ngx_mesh_otlp_t *ot, ngx_msec_t limit)
 {
     ngx_msec_t              end;
     ngx_mesh_otlp_batch_t  *b;
 
     ngx_time_update();
 
+    end = ngx_current_msec + limit;
+
     ot->leaving = 1;
-    end = ngx_current_msec + NGX_MESH_OTLP_LAST;
+    ot->held = 1;
+    ot->until = end;
 
     ngx_mesh_client_leave(ot->client);
 

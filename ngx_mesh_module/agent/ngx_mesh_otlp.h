@@ -36,7 +36,13 @@ ngx_int_t ngx_mesh_otlp_init_conf(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
 
 /* by each worker; does nothing without "otlp" */
 void ngx_mesh_otlp_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
-void ngx_mesh_otlp_stop(void);
+
+/*
+ * Tries once more to deliver what there is, and waits for it: up to a second,
+ * or a tenth of that if this is the reload of a single process, which serves
+ * nobody meanwhile.
+ */
+void ngx_mesh_otlp_stop(ngx_uint_t reload);
 
 /*
  * Takes a span, which is copied.  To be called by workers for requests that are

@@ -134,6 +134,33 @@ ngx_mesh_sink_init(ngx_mesh_sink_t *sk, ngx_cycle_t *cycle,
 }
 
 
+/* a model that is destroyed gives back rows of metrics, which are drained */
+
+ngx_uint_t
+ngx_mesh_sink_leave(void)
+{
+    ngx_uint_t        i, n;
+    ngx_mesh_sink_t  *sk;
+
+    for (i = 0, n = 0; i < NGX_MESH_TOLD_SINKS; i++) {
+        sk = &ngx_mesh_sinks[i];
+
+        if (sk->mcf == NULL) {
+            continue;
+        }
+
+        n++;
+
+        if (sk->snapshot) {
+            ngx_mesh_snapshot_release(sk->snapshot);
+            sk->snapshot = NULL;
+        }
+    }
+
+    return n;
+}
+
+
 void
 ngx_mesh_sink_stop(void)
 {
@@ -219,6 +246,10 @@ ngx_mesh_sink_timer_handler(ngx_event_t *ev)
     if (sk->pool) {
         rc = ngx_mesh_sink_go(sk, 0);
 
+        if (rc == NGX_OK) {
+            ngx_mesh_told_round(sk->mcf->stats.told, sk->kind);
+        }
+
         if (rc != NGX_AGAIN) {
             ngx_mesh_sink_finish(sk);
         }
@@ -269,8 +300,6 @@ ngx_mesh_sink_begin(ngx_mesh_sink_t *sk, ngx_uint_t final)
         ngx_mesh_sink_finish(sk);
         return NGX_ERROR;
     }
-
-    ngx_mesh_told_round(sk->mcf->stats.told, sk->kind);
 
     return NGX_OK;
 }

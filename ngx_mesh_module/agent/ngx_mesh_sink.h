@@ -23,6 +23,12 @@
 void ngx_mesh_sink_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
 
 /*
+ * When a worker ends, before it counts what stop() does: gives back the model
+ * of a round that was begun, which stop() drops.  How many sinks there are.
+ */
+ngx_uint_t ngx_mesh_sink_leave(void);
+
+/*
  * When a worker ends: if nobody goes on, tells what has come since, without
  * waiting for anybody.
  */

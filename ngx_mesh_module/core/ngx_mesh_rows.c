@@ -582,7 +582,11 @@ ngx_mesh_shm_exit_worker(ngx_mesh_shm_t *shm)
 }
 
 
-/* a slot with our own pid is of a dead worker too: init_worker runs once */
+/*
+ * A slot with our own pid is of a dead worker too.  The metrics' init_worker
+ * runs a second time when a worker ends, but exit_worker has set the pid of the
+ * slot it had to 0 before.
+ */
 
 ngx_uint_t
 ngx_mesh_slot_take(ngx_atomic_t *owner)

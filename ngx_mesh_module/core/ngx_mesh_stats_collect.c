@@ -7,7 +7,8 @@
  * How a pass over the statistics finds its rows.
  *
  * A call does one step and looks at one row of metrics, one cluster of the
- * model or one process, so that thousands of them hold up no request.  Rows
+ * model or one process, so that thousands of them hold up no request; what is
+ * of the proxy as a whole is read once, in the first step.  Rows
  * found are kept in a tree, by their labels, and then listed: no step sorts.
  * Labels are copied, since rows of metrics come and go meanwhile.  One that
  * went and came back at another place is found twice and is one row all the

@@ -13,7 +13,8 @@
  * that holds its lease.
  *
  * A row is known by its set and labels.  What was not seen in the last two
- * rounds is gone, and makes room.
+ * rounds is gone, and makes room.  A round that was broken off, since nobody
+ * took what was told, says nothing of the rows it did not get to.
  */
 
 
@@ -52,7 +53,7 @@ ngx_uint_t ngx_mesh_told_acquire(ngx_mesh_told_t *told,
     ngx_mesh_told_sink_e sink);
 void ngx_mesh_told_release(ngx_mesh_told_t *told, ngx_mesh_told_sink_e sink);
 
-/* a round begins: all rows there are will be looked up */
+/* a round is complete: all rows there are were looked up since the last one */
 void ngx_mesh_told_round(ngx_mesh_told_t *told, ngx_mesh_told_sink_e sink);
 
 /*
