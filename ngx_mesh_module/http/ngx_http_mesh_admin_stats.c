@@ -62,8 +62,9 @@ static void ngx_http_mesh_stats_json_quantiles(ngx_http_mesh_admin_t *a);
 
 
 /*
- * Of the servers of an address: the certificates they show, and those that they
- * trust clients by.  The mesh{} block may follow.
+ * Of all servers of an address, one of which has mesh_pass: the certificates
+ * they show, and those that they trust clients by.  Clients of the mesh meet
+ * the others by another name.  The mesh{} block may follow.
  */
 
 void
