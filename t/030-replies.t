@@ -233,7 +233,7 @@ no healthy upstream
 --- reply
 closed.local
 503
-UF
+UF,URX
 14
 upstream connect error or disconnect/reset before headers. reset reason: connection failure
 
@@ -244,7 +244,7 @@ upstream connect error or disconnect/reset before headers. reset reason: connect
 --- reply
 full.local
 503
-UF
+UF,URX
 14
 upstream connect error or disconnect/reset before headers. reset reason: connection failure
 
@@ -254,7 +254,7 @@ upstream connect error or disconnect/reset before headers. reset reason: connect
 --- reply
 closes.local
 503
-UC
+UC,URX
 14
 upstream connect error or disconnect/reset before headers. reset reason: connection termination
 
@@ -264,7 +264,7 @@ upstream connect error or disconnect/reset before headers. reset reason: connect
 --- reply
 resets.local
 503
-UC
+UC,URX
 14
 upstream connect error or disconnect/reset before headers. reset reason: connection termination
 
@@ -363,7 +363,8 @@ Host: app.local
 --- error_code eval
 [404, 500, 502, 503, 504]
 --- response_headers eval
-[("X-App: yes\nX-Flags: -\nContent-Type: text/plain\nContent-Length: 8") x 5]
+[map { "X-App: yes\nX-Flags: $_\nContent-Type: text/plain\nContent-Length: 8" }
+ "-", "-", "-", "URX", "-"]
 --- response_body eval
 [map { "app $_\n" } 404, 500, 502, 503, 504]
 
@@ -453,7 +454,7 @@ Host: three.local
 --- error_code: 503
 --- response_body_like: connection failure$
 --- access_log eval
-qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\d:\d+ \.$/
+qr/^503 UF,URX 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\d:\d+ \.$/
 
 
 
@@ -477,7 +478,7 @@ Host: four.local
 --- error_code: 503
 --- response_body_like: connection failure$
 --- access_log eval
-qr/^503 UF 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\d:\d+ \.$/
+qr/^503 UF,URX 127\.0\.0\.(\d):\d+, 127\.0\.0\.(?!\1)(\d):\d+, 127\.0\.0\.(?!\1|\2)\d:\d+ \.$/
 
 
 
@@ -604,8 +605,8 @@ location / {
 --- error_code eval
 [404, 503, 503, 503]
 --- response_headers eval
-["X-Flags: NR", "X-Flags: UH\nX-Node: nobody", "X-Flags: UF\nX-Node: closed",
- "X-Flags: UC\nX-Node: closes"]
+["X-Flags: NR", "X-Flags: UH\nX-Node: nobody", "X-Flags: UF,URX\nX-Node: closed",
+ "X-Flags: UC,URX\nX-Node: closes"]
 
 
 

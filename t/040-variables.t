@@ -190,7 +190,7 @@ GET /
 Host: dead.local
 --- error_code: 503
 --- response_headers
-X-Vars: m|virtualNode/me|egress|dead.local|||dead|127.0.0.1:1991|nginx.conf|UC|dead.local
+X-Vars: m|virtualNode/me|egress|dead.local|||dead|127.0.0.1:1991|nginx.conf|UC,URX|dead.local
 
 
 
