@@ -424,7 +424,7 @@ location /fallback { mesh_pass egress; }
     tap.same(get('/403'), (403, '/fallback', 'yes', '-'), 'of a return')
 
     status, text, app, flags = get('/ep', 'dead.local')
-    tap.ok(text.endswith('connection failure') and flags == 'UF',
+    tap.ok(text.endswith('connection failure') and flags == 'UF,URX',
            'a fallback that fails', status, text, flags)
     tap.same(get('/ep', 'nowhere.local')[1:], ('', None, 'NR'),
              'a fallback to no service')

@@ -266,14 +266,6 @@ ngx_http_mesh_admin_write(ngx_http_request_t *r, ngx_http_mesh_admin_t *a)
     ngx_int_t    rc;
     ngx_chain_t  out, *cl;
 
-    /* a single process that was reloaded has unmapped zones of other sizes */
-
-    if (ngx_process == NGX_PROCESS_SINGLE
-        && a->conf != ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle))
-    {
-        return NGX_ERROR;
-    }
-
     for (sent = 0; sent < NGX_HTTP_MESH_ADMIN_TURN; /* void */) {
 
         a->buf->pos = a->buf->start;

@@ -336,6 +336,14 @@ ngx_http_mesh_stats_next(ngx_http_mesh_admin_t *a)
 
     s = a->data;
 
+    /* a single process that was reloaded has unmapped a zone of another size */
+
+    if (ngx_process == NGX_PROCESS_SINGLE
+        && a->conf != ngx_mesh_get_conf((ngx_cycle_t *) ngx_cycle))
+    {
+        return NGX_ERROR;
+    }
+
     rc = ngx_mesh_stats_next(&s->it, &s->sample);
 
     if (rc == NGX_OK && !ngx_http_mesh_stats_wanted(s)) {
