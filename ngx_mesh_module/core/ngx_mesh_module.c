@@ -385,8 +385,8 @@ ngx_mesh_init_module(ngx_cycle_t *cycle)
  * A request takes buffers of 64k and gives them back.  With glibc's defaults
  * the heap may shrink and grow all the time: 0.3 page faults a request or none,
  * which is a matter of what lies at its end.  The numbers are those that glibc
- * sets itself once a megabyte was freed in one piece.  Workers inherit them; who
- * sets others in the environment keeps them.
+ * sets itself once a megabyte was freed in one piece.  Workers inherit them;
+ * who sets others in the environment keeps them.
  */
 
 static void
