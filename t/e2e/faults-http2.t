@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_h2
-from mesh_fault import Mesh, policy
+from mesh_fault import Mesh, flags_of, policy
 from mesh_fault2 import Fault2
 from mesh_test import SLOW, free_port, listen_http2, tap, wait
 
@@ -186,7 +186,7 @@ def table():
             s = caller.call()
             late = max(late, time.monotonic() - t)
             got.append(len(f.attempts))
-            seen = (status(s), s.header('x-flags'),
+            seen = (status(s), flags_of(s.header('x-flags')),
                     None if data is None else s.data)
             if seen != (want, flags, data):
                 tap.ok(False, script, seen, (want, flags, data),

@@ -39,6 +39,14 @@ from mesh_test import (SLOW, Sidecar, at_end, document, read_chunks,
 
 FLAGS = 'add_header X-Flags $mesh_response_flags always;'
 
+
+def flags_of(text):
+    """Why it failed: without URX, which only says that no retry was left."""
+    if text is None:
+        return None
+    return ','.join(f for f in text.split(',') if f != 'URX') or '-'
+
+
 OK = reply('ok')
 TEN = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789'
 INTERIM = b'HTTP/1.1 %s Wait\r\nLink: </x>; rel=preload\r\n\r\n'
