@@ -40,11 +40,12 @@ from mesh_test import (SLOW, Sidecar, at_end, document, read_chunks,
 FLAGS = 'add_header X-Flags $mesh_response_flags always;'
 
 
-def flags_of(text):
-    """Why it failed: without URX, which only says that no retry was left."""
-    if text is None:
-        return None
-    return ','.join(f for f in text.split(',') if f != 'URX') or '-'
+def spent(flags, attempts):
+    """The flags of a request all of whose attempts failed: if there were
+    several, no retry was left."""
+    if attempts == 1:
+        return flags
+    return 'URX' if flags == '-' else flags + ',URX'
 
 
 OK = reply('ok')
