@@ -35,6 +35,8 @@ static ngx_int_t ngx_mesh_loader_parse(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_begin(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_head(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_mesh(ngx_mesh_loader_t *ld);
+static ngx_mesh_json_t *ngx_mesh_loader_next_endpoints(
+    ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_discovered(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_check(ngx_mesh_loader_t *ld);
 static ngx_int_t ngx_mesh_loader_section(ngx_mesh_loader_t *ld);
@@ -238,10 +240,10 @@ ngx_mesh_loader_mesh(ngx_mesh_loader_t *ld)
 }
 
 
-/* which nodes "endpoints" speaks of */
+/* the next member of "endpoints", NULL after the last one */
 
-static ngx_int_t
-ngx_mesh_loader_discovered(ngx_mesh_loader_t *ld)
+static ngx_mesh_json_t *
+ngx_mesh_loader_next_endpoints(ngx_mesh_loader_t *ld)
 {
     ngx_mesh_json_t  *value;
 
@@ -253,11 +255,26 @@ ngx_mesh_loader_discovered(ngx_mesh_loader_t *ld)
 
     value = ld->value;
 
+    if (value) {
+        ld->value = value->next;
+    }
+
+    return value;
+}
+
+
+/* which nodes "endpoints" speaks of */
+
+static ngx_int_t
+ngx_mesh_loader_discovered(ngx_mesh_loader_t *ld)
+{
+    ngx_mesh_json_t  *value;
+
+    value = ngx_mesh_loader_next_endpoints(ld);
+
     if (value == NULL) {
         return NGX_OK;
     }
-
-    ld->value = value->next;
 
     if (value->type == NGX_MESH_JSON_NULL) {
         return NGX_AGAIN;
@@ -484,20 +501,12 @@ ngx_mesh_loader_unknown_nodes(ngx_mesh_loader_t *ld)
 {
     ngx_mesh_json_t  *value;
 
-    if (!ld->started) {
-        ld->started = 1;
-        ld->value = ngx_mesh_rules_first(ngx_mesh_rules_find(ld->root,
-                                                             "endpoints"));
-    }
-
-    value = ld->value;
+    value = ngx_mesh_loader_next_endpoints(ld);
 
     if (value == NULL) {
         return ngx_mesh_build_endpoints_start(&ld->build,
                                   ngx_mesh_rules_find(ld->root, "endpoints"));
     }
-
-    ld->value = value->next;
 
     if (ngx_mesh_map_find(ld->build.lists[NGX_MESH_SECTION_NODES].map,
                           value->name.data, value->name.len)

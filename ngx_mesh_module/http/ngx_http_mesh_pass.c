@@ -16,10 +16,10 @@
 
 #include "ngx_http_mesh.h"
 #include "ngx_mesh_match.h"
+#include "ngx_mesh_random.h"
 
 
 static ngx_int_t ngx_http_mesh_unshare(ngx_http_request_t *r);
-static uint32_t ngx_http_mesh_random(void);
 static ngx_int_t ngx_http_mesh_egress(ngx_http_request_t *r,
     ngx_http_mesh_loc_conf_t *mlcf, ngx_http_mesh_ctx_t *ctx);
 static ngx_int_t ngx_http_mesh_ingress(ngx_http_request_t *r,
@@ -189,7 +189,8 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
                                    NGX_HTTP_MESH_NR, NULL);
     }
 
-    target = ngx_mesh_match_target(ctx->route, ngx_http_mesh_random());
+    target = ngx_mesh_match_target(ctx->route,
+                                   (uint32_t) (ngx_mesh_random() >> 32));
 
     ctx->cluster = NULL;
 
@@ -199,25 +200,6 @@ ngx_http_mesh_egress(ngx_http_request_t *r, ngx_http_mesh_loc_conf_t *mlcf,
     }
 
     return ngx_http_mesh_forward(r, ctx);
-}
-
-
-/* xorshift64 (Marsaglia, 2003), which costs a quarter of random() */
-
-static uint32_t
-ngx_http_mesh_random(void)
-{
-    static uint64_t  x;     /* of the worker, which has a seed of its own */
-
-    if (x == 0) {
-        x = ((uint64_t) ngx_random() << 32 | (uint64_t) ngx_random()) | 1;
-    }
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-
-    return (uint32_t) (x >> 32);
 }
 
 
