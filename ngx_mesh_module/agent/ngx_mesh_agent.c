@@ -18,9 +18,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
 
 #include "ngx_mesh_agent.h"
 #include "ngx_mesh_agent_source.h"
@@ -40,16 +37,12 @@ static void ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_lease_handler(ngx_event_t *ev);
 static void ngx_mesh_agent_take(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_yield(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_create_task(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_next(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_timer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_mesh_agent_slice(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_post(ngx_mesh_agent_t *ag);
-static void ngx_mesh_agent_work(void *data, ngx_log_t *log);
-static void ngx_mesh_agent_done(ngx_mesh_agent_t *ag);
-#if (NGX_THREADS)
-static void ngx_mesh_agent_done_handler(ngx_event_t *ev);
-#endif
+static void ngx_mesh_agent_work(void *data);
+static void ngx_mesh_agent_done(void *data);
 static void ngx_mesh_agent_follow(ngx_mesh_agent_t *ag);
 static void ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
     ngx_uint_t only_first);
@@ -134,7 +127,9 @@ ngx_mesh_agent_start(void)
     ag->lease.log = ag->cycle->log;
     ag->lease.cancelable = 1;
 
-    ngx_mesh_agent_create_task(ag);
+    ag->task.work = ngx_mesh_agent_work;
+    ag->task.done = ngx_mesh_agent_done;
+    ag->task.data = ag;
 
     ngx_mesh_agent_lease_handler(&ag->lease);
 }
@@ -251,34 +246,6 @@ ngx_mesh_agent_yield(ngx_mesh_agent_t *ag)
 }
 
 
-static void
-ngx_mesh_agent_create_task(ngx_mesh_agent_t *ag)
-{
-#if (NGX_THREADS)
-
-    ngx_str_t  name;
-
-    if (!ag->acf->threads) {
-        return;
-    }
-
-    ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
-
-    ag->threads = ngx_thread_pool_get(ag->cycle, &name);
-    ag->task = ngx_thread_task_alloc(ag->cycle->pool, 0);
-
-    if (ag->task) {
-        ag->task->ctx = ag;
-        ag->task->handler = ngx_mesh_agent_work;
-        ag->task->event.handler = ngx_mesh_agent_done_handler;
-        ag->task->event.data = ag;
-        ag->task->event.log = ag->cycle->log;
-    }
-
-#endif
-}
-
-
 ngx_uint_t
 ngx_mesh_agent_running(void)
 {
@@ -299,6 +266,11 @@ ngx_mesh_agent_stop(void)
 
     if (ag->lease.timer_set) {
         ngx_del_timer(&ag->lease);
+    }
+
+    if (ag->busy) {
+        /* a file that is half written is not left behind */
+        ngx_mesh_task_wait(&ag->task);
     }
 
     if (ag->agent) {
@@ -427,17 +399,11 @@ ngx_mesh_agent_post(ngx_mesh_agent_t *ag)
 {
     ag->busy = 1;
 
-#if (NGX_THREADS)
-
-    if (ag->threads && ag->task
-        && ngx_thread_task_post(ag->threads, ag->task) == NGX_OK)
-    {
+    if (ngx_mesh_task_post(&ag->task, ag->cycle->log) == NGX_OK) {
         return;
     }
 
-#endif
-
-    ngx_mesh_agent_work(ag, ag->cycle->log);
+    ngx_mesh_agent_work(ag);
     ngx_mesh_agent_done(ag);
 }
 
@@ -445,7 +411,7 @@ ngx_mesh_agent_post(ngx_mesh_agent_t *ag)
 /* in a thread */
 
 static void
-ngx_mesh_agent_work(void *data, ngx_log_t *log)
+ngx_mesh_agent_work(void *data)
 {
     ngx_mesh_agent_t *ag = data;
 
@@ -458,20 +424,11 @@ ngx_mesh_agent_work(void *data, ngx_log_t *log)
 }
 
 
-#if (NGX_THREADS)
-
 static void
-ngx_mesh_agent_done_handler(ngx_event_t *ev)
+ngx_mesh_agent_done(void *data)
 {
-    ngx_mesh_agent_done(ev->data);
-}
+    ngx_mesh_agent_t *ag = data;
 
-#endif
-
-
-static void
-ngx_mesh_agent_done(ngx_mesh_agent_t *ag)
-{
     ag->busy = 0;
 
     if (ag->saving) {

@@ -23,9 +23,6 @@
 #include "ngx_mesh_sampler.h"
 
 
-#define NGX_MESH_AGENT_THREAD_POOL  "ngx_mesh"
-
-
 /* made by the master */
 
 typedef struct {
@@ -36,7 +33,6 @@ typedef struct {
     ngx_mesh_client_conf_t        client;
     ngx_mesh_credentials_conf_t   credentials;
     ngx_uint_t                    sign;
-    ngx_uint_t                    threads;  /* there is a pool of that name */
     ngx_mesh_sampler_share_t     *sampler;  /* NULL: local sampling rules */
 } ngx_mesh_agent_conf_t;
 
@@ -52,7 +48,7 @@ void ngx_mesh_agent_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf,
 /* after that: to be the agent, or to wait for its place */
 void ngx_mesh_agent_start(void);
 
-/* no task may be in a thread any more */
+/* waits for what is in a thread */
 void ngx_mesh_agent_stop(void);
 
 ngx_uint_t ngx_mesh_agent_running(void);

@@ -95,9 +95,6 @@ ngx_mesh_agent_http_start(ngx_mesh_agent_t *ag)
     h->poll.log = ag->cycle->log;
     h->poll.cancelable = 1;
 
-#if (NGX_THREADS)
-    ag->acf->client.threads = ag->threads;
-#endif
     ag->acf->client.log = ag->cycle->log;
 
     h->client = ngx_mesh_client_create(&ag->acf->client);

@@ -19,7 +19,7 @@
 #include "ngx_mesh_prober.h"
 #include "ngx_mesh_sink.h"
 #include "ngx_mesh_state.h"
-#include "ngx_mesh_threads.h"
+#include "ngx_mesh_task.h"
 
 
 static void *ngx_mesh_agent_create_conf(ngx_cycle_t *cycle);
@@ -74,7 +74,6 @@ ngx_mesh_agent_create_conf(ngx_cycle_t *cycle)
      *     acf->id = { 0, NULL };
      *     acf->client = { 0 };
      *     acf->sign = 0;
-     *     acf->threads = 0;
      *     acf->sampler = NULL;
      */
 
@@ -88,9 +87,6 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_mesh_agent_conf_t *acf = conf;
 
     char             *rv;
-    ngx_int_t         rc;
-    ngx_str_t         name;
-    ngx_uint_t        threads;
     ngx_mesh_conf_t  *mcf;
 
     mcf = ngx_mesh_get_conf(cycle);
@@ -99,9 +95,7 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_mesh_otlp_init_conf(cycle, mcf) != NGX_OK
-        || ngx_mesh_sampler_init_conf(cycle, mcf, &acf->sampler) != NGX_OK)
-    {
+    if (ngx_mesh_sampler_init_conf(cycle, mcf, &acf->sampler) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -127,21 +121,6 @@ ngx_mesh_agent_init_conf(ngx_cycle_t *cycle, void *conf)
         acf->source.data += sizeof("file:") - 1;
         acf->source.len -= sizeof("file:") - 1;
     }
-
-    ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
-
-    /* names that do not resolve are not to hold up the writing of files */
-
-    threads = 1 + (mcf->control.url.host.len != 0)
-              + (acf->sign && acf->credentials.url.host.len);
-
-    rc = ngx_mesh_threads_add(cycle, &name, threads, mcf->file, mcf->line);
-
-    if (rc == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    acf->threads = (rc == NGX_OK);
 
     return NGX_CONF_OK;
 }
@@ -407,8 +386,6 @@ ngx_mesh_agent_init_process(ngx_cycle_t *cycle)
 }
 
 
-/* the thread pool module comes first: it waits for the task and its thread */
-
 static void
 ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
 {
@@ -426,6 +403,8 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
     if (metrics) {
         ngx_mesh_metrics_exit_worker(metrics);
     }
+
+    ngx_mesh_task_exit_worker(cycle);
 }
 
 

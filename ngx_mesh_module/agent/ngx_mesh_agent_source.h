@@ -18,14 +18,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
 
 #include "ngx_mesh_agent.h"
 #include "ngx_mesh_file.h"
 #include "ngx_mesh_snapshot.h"
 #include "ngx_mesh_state.h"
+#include "ngx_mesh_task.h"
 
 
 #define NGX_MESH_AGENT_SOON     1       /* ms */
@@ -81,10 +79,7 @@ struct ngx_mesh_agent_s {
 
     ngx_event_t                    lease;   /* timer: keep it, or wait for it */
     ngx_event_t                    timer;
-#if (NGX_THREADS)
-    ngx_thread_pool_t             *threads;
-    ngx_thread_task_t             *task;
-#endif
+    ngx_mesh_task_t                task;
 
     /* of the thread while a task runs */
     ngx_mesh_file_t                file;

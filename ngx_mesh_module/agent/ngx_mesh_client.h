@@ -18,9 +18,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
 
 #include "ngx_mesh_file.h"
 #include "ngx_mesh_url.h"
@@ -52,10 +49,6 @@ typedef struct {
                                               a NUL behind; empty: url->host */
     ngx_msec_t               timeout;   /* to resolve, to connect, to shake
                                            hands, between writes, reads */
-#if (NGX_THREADS)
-    ngx_thread_pool_t       *threads;   /* where names are resolved; NULL: in
-                                           the event loop, which waits */
-#endif
     ngx_log_t               *log;
 } ngx_mesh_client_conf_t;
 

@@ -8,9 +8,7 @@
  *
  * Names are resolved by getaddrinfo() in a thread, as everything else on the
  * machine resolves them (hosts file, search domains).  It cannot be stopped and
- * may take minutes, while nginx waits for its threads when a worker ends.  So a
- * thread of the pool has it called by a thread of its own, and leaves that to
- * itself if the worker is to end.
+ * may take minutes, so a worker that ends leaves the thread to itself.
  *
  * There is one call at a time: a request that gave up leaves it to the next
  * one, so that a dead name server costs one thread.  The job has memory of its
@@ -23,17 +21,13 @@
 #include <ngx_event.h>
 
 #include <netdb.h>
-#if (NGX_THREADS)
-#include <pthread.h>
-#endif
 
 #include "ngx_mesh_client_peer.h"
-
-
-#define NGX_MESH_CLIENT_LOOK  50    /* ms between looks at the worker's end */
+#include "ngx_mesh_task.h"
 
 
 struct ngx_mesh_client_job_s {
+    ngx_mesh_task_t            task;
     ngx_mesh_client_t         *client;      /* NULL: it is gone */
     ngx_pool_t                *pool;
     char                      *host;
@@ -45,45 +39,14 @@ struct ngx_mesh_client_job_s {
 };
 
 
-#if (NGX_THREADS)
-
-/* of two threads, freed by the one that is later */
-
-typedef struct {
-    pthread_mutex_t            mutex;
-    pthread_cond_t             cond;
-    int                        rc;
-    ngx_err_t                  err;
-    struct addrinfo           *list;
-    ngx_uint_t                 done;
-    ngx_uint_t                 left;        /* nobody waits for it */
-    char                       host[1];
-} ngx_mesh_client_call_t;
-
-#endif
-
-
 static ngx_int_t ngx_mesh_client_literal(ngx_mesh_client_t *cl);
 static ngx_mesh_client_job_t *ngx_mesh_client_job(ngx_mesh_client_t *cl);
-static ngx_int_t ngx_mesh_client_job_post(ngx_mesh_client_t *cl,
-    ngx_mesh_client_job_t *job);
-static void ngx_mesh_client_job_work(ngx_mesh_client_job_t *job);
-static void ngx_mesh_client_job_done(ngx_mesh_client_job_t *job);
+static void ngx_mesh_client_job_work(void *data);
+static void ngx_mesh_client_job_done(void *data);
 static void ngx_mesh_client_job_copy(ngx_mesh_client_t *cl,
     ngx_mesh_client_job_t *job);
 static void ngx_mesh_client_add(ngx_mesh_client_t *cl, struct sockaddr *sa,
     socklen_t len);
-static int ngx_mesh_client_call(const char *host, ngx_err_t *err,
-    struct addrinfo **list);
-#if (NGX_THREADS)
-static void ngx_mesh_client_job_thread(void *data, ngx_log_t *log);
-static void ngx_mesh_client_job_handler(ngx_event_t *ev);
-static ngx_mesh_client_call_t *ngx_mesh_client_call_start(const char *host,
-    ngx_log_t *log);
-static void *ngx_mesh_client_call_thread(void *data);
-static void ngx_mesh_client_call_wait(ngx_mesh_client_call_t *call);
-static void ngx_mesh_client_call_free(ngx_mesh_client_call_t *call);
-#endif
 
 
 void
@@ -125,7 +88,7 @@ ngx_mesh_client_resolve(ngx_mesh_client_t *cl)
     cl->resolving = job;
     cl->awaiting = 1;
 
-    rc = ngx_mesh_client_job_post(cl, job);
+    rc = ngx_mesh_task_post(&job->task, cl->conf->log);
 
     if (rc == NGX_OK) {
         ngx_add_timer(&cl->phase, cl->conf->timeout);
@@ -228,101 +191,38 @@ ngx_mesh_client_job(ngx_mesh_client_t *cl)
     job->client = cl;
     job->pool = pool;
 
+    job->task.work = ngx_mesh_client_job_work;
+    job->task.done = ngx_mesh_client_job_done;
+    job->task.data = job;
+
     return job;
 }
 
 
-/* NGX_DECLINED: there are no threads; NGX_ERROR: it was not posted */
+/* in the thread */
 
-static ngx_int_t
-ngx_mesh_client_job_post(ngx_mesh_client_t *cl, ngx_mesh_client_job_t *job)
+static void
+ngx_mesh_client_job_work(void *data)
 {
-#if (NGX_THREADS)
+    ngx_mesh_client_job_t *job = data;
 
-    ngx_thread_task_t  *task;
+    struct addrinfo  hints;
 
-    if (cl->conf->threads == NULL) {
-        return NGX_DECLINED;
-    }
+    ngx_memzero(&hints, sizeof(struct addrinfo));
 
-    task = ngx_thread_task_alloc(job->pool, sizeof(ngx_mesh_client_job_t *));
-    if (task == NULL) {
-        return NGX_ERROR;
-    }
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
 
-    *(ngx_mesh_client_job_t **) task->ctx = job;
-
-    task->handler = ngx_mesh_client_job_thread;
-    task->event.handler = ngx_mesh_client_job_handler;
-    task->event.data = job;
-    task->event.log = cl->conf->log;
-
-    return ngx_thread_task_post(cl->conf->threads, task);
-
-#else
-    return NGX_DECLINED;
-#endif
+    job->rc = getaddrinfo(job->host, NULL, &hints, &job->list);
+    job->err = ngx_errno;
 }
 
 
 static void
-ngx_mesh_client_job_work(ngx_mesh_client_job_t *job)
+ngx_mesh_client_job_done(void *data)
 {
-    job->rc = ngx_mesh_client_call(job->host, &job->err, &job->list);
-}
+    ngx_mesh_client_job_t *job = data;
 
-
-#if (NGX_THREADS)
-
-/* in a thread of the pool; "data" is a pointer to the job */
-
-static void
-ngx_mesh_client_job_thread(void *data, ngx_log_t *log)
-{
-    ngx_mesh_client_job_t   *job;
-    ngx_mesh_client_call_t  *call;
-
-    job = *(ngx_mesh_client_job_t **) data;
-
-    call = ngx_mesh_client_call_start(job->host, log);
-
-    if (call == NULL) {
-        ngx_mesh_client_job_work(job);
-        return;
-    }
-
-    ngx_mesh_client_call_wait(call);
-
-    if (!call->done) {
-        job->rc = EAI_AGAIN;
-        call->left = 1;
-
-        (void) pthread_mutex_unlock(&call->mutex);
-        return;
-    }
-
-    job->rc = call->rc;
-    job->err = call->err;
-    job->list = call->list;
-
-    (void) pthread_mutex_unlock(&call->mutex);
-
-    ngx_mesh_client_call_free(call);
-}
-
-
-static void
-ngx_mesh_client_job_handler(ngx_event_t *ev)
-{
-    ngx_mesh_client_job_done(ev->data);
-}
-
-#endif
-
-
-static void
-ngx_mesh_client_job_done(ngx_mesh_client_job_t *job)
-{
     ngx_mesh_client_t  *cl;
 
     cl = job->client;
@@ -423,133 +323,3 @@ ngx_mesh_client_forget(ngx_mesh_client_t *cl)
         cl->resolving = NULL;
     }
 }
-
-
-/* in any thread */
-
-static int
-ngx_mesh_client_call(const char *host, ngx_err_t *err, struct addrinfo **list)
-{
-    int              rc;
-    struct addrinfo  hints;
-
-    ngx_memzero(&hints, sizeof(struct addrinfo));
-
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-
-    rc = getaddrinfo(host, NULL, &hints, list);
-    *err = ngx_errno;
-
-    return rc;
-}
-
-
-#if (NGX_THREADS)
-
-/* signals are blocked in the new thread as they are in those of the pool */
-
-static ngx_mesh_client_call_t *
-ngx_mesh_client_call_start(const char *host, ngx_log_t *log)
-{
-    int                      err;
-    size_t                   len;
-    pthread_t                tid;
-    pthread_attr_t           attr;
-    ngx_mesh_client_call_t  *call;
-
-    len = ngx_strlen(host);
-
-    call = ngx_calloc(sizeof(ngx_mesh_client_call_t) + len, log);
-    if (call == NULL) {
-        return NULL;
-    }
-
-    ngx_memcpy(call->host, host, len);
-
-    (void) pthread_mutex_init(&call->mutex, NULL);
-    (void) pthread_cond_init(&call->cond, NULL);
-
-    err = pthread_attr_init(&attr);
-
-    if (err == 0) {
-        (void) pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-
-        err = pthread_create(&tid, &attr, ngx_mesh_client_call_thread, call);
-
-        (void) pthread_attr_destroy(&attr);
-    }
-
-    if (err) {
-        ngx_mesh_client_call_free(call);
-        return NULL;
-    }
-
-    return call;
-}
-
-
-static void *
-ngx_mesh_client_call_thread(void *data)
-{
-    ngx_mesh_client_call_t *call = data;
-
-    ngx_uint_t  left;
-
-    call->rc = ngx_mesh_client_call(call->host, &call->err, &call->list);
-
-    (void) pthread_mutex_lock(&call->mutex);
-
-    call->done = 1;
-    left = call->left;
-
-    (void) pthread_cond_signal(&call->cond);
-    (void) pthread_mutex_unlock(&call->mutex);
-
-    if (left) {
-        if (call->rc == 0) {
-            freeaddrinfo(call->list);
-        }
-
-        ngx_mesh_client_call_free(call);
-    }
-
-    return NULL;
-}
-
-
-/* returns with the mutex, when it is done or the worker is to end */
-
-static void
-ngx_mesh_client_call_wait(ngx_mesh_client_call_t *call)
-{
-    struct timespec  ts;
-
-    (void) pthread_mutex_lock(&call->mutex);
-
-    while (!call->done && !ngx_exiting && !ngx_quit && !ngx_terminate) {
-
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-        ts.tv_nsec += NGX_MESH_CLIENT_LOOK * 1000000;
-
-        if (ts.tv_nsec >= 1000000000) {
-            ts.tv_nsec -= 1000000000;
-            ts.tv_sec++;
-        }
-
-        (void) pthread_cond_timedwait(&call->cond, &call->mutex, &ts);
-    }
-}
-
-
-static void
-ngx_mesh_client_call_free(ngx_mesh_client_call_t *call)
-{
-    (void) pthread_cond_destroy(&call->cond);
-    (void) pthread_mutex_destroy(&call->mutex);
-
-    ngx_free(call);
-}
-
-#endif

@@ -83,10 +83,6 @@ ngx_mesh_credentials_create(ngx_mesh_credentials_conf_t *conf, ngx_log_t *log)
 {
     ngx_mesh_credentials_t  *chain;
 
-#if (NGX_THREADS)
-    ngx_str_t                name;
-#endif
-
     chain = ngx_alloc(sizeof(ngx_mesh_credentials_t), log);
     if (chain == NULL) {
         return NULL;
@@ -108,12 +104,6 @@ ngx_mesh_credentials_create(ngx_mesh_credentials_conf_t *conf, ngx_log_t *log)
 
 #if (NGX_SSL)
     chain->client_conf.ssl = conf->ssl;
-#endif
-
-#if (NGX_THREADS)
-    ngx_str_set(&name, NGX_MESH_AGENT_THREAD_POOL);
-    chain->client_conf.threads = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
-                                                     &name);
 #endif
 
     chain->client = ngx_mesh_client_create(&chain->client_conf);

@@ -24,19 +24,13 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#if (NGX_THREADS)
-#include <ngx_thread_pool.h>
-#endif
 
 #include "ngx_mesh_client.h"
 #include "ngx_mesh_conf_otlp.h"
 #include "ngx_mesh_metrics.h"
 #include "ngx_mesh_otlp.h"
 #include "ngx_mesh_otlp_encode.h"
-#include "ngx_mesh_threads.h"
 
-
-#define NGX_MESH_OTLP_THREAD_POOL  "ngx_mesh_otlp"
 
 #define NGX_MESH_OTLP_TICK         250      /* ms a worker is held at a time */
 #define NGX_MESH_OTLP_EXIT         2000     /* ms it may take after that */
@@ -138,30 +132,9 @@ static void ngx_mesh_otlp_give_up(ngx_mesh_otlp_t *ot);
 static ngx_mesh_otlp_t  ngx_mesh_otlp;
 
 
-/* names are resolved in a thread */
-
-ngx_int_t
-ngx_mesh_otlp_init_conf(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
-{
-    ngx_str_t  name;
-
-    if (mcf->otlp == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_str_set(&name, NGX_MESH_OTLP_THREAD_POOL);
-
-    return ngx_mesh_threads_add(cycle, &name, 1, mcf->file, mcf->line)
-           == NGX_ERROR ? NGX_ERROR : NGX_OK;
-}
-
-
 void
 ngx_mesh_otlp_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 {
-#if (NGX_THREADS)
-    ngx_str_t         name;
-#endif
     ngx_mesh_otlp_t  *ot;
 
     ot = &ngx_mesh_otlp;
@@ -189,10 +162,6 @@ ngx_mesh_otlp_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
     ot->peer.log = cycle->log;
 #if (NGX_SSL)
     ot->peer.ssl = mcf->otlp->ssl;
-#endif
-#if (NGX_THREADS)
-    ngx_str_set(&name, NGX_MESH_OTLP_THREAD_POOL);
-    ot->peer.threads = ngx_thread_pool_get(cycle, &name);
 #endif
 
     ngx_mesh_otlp_resource(cycle, mcf, ot);

@@ -31,9 +31,6 @@ typedef struct {
 } ngx_mesh_otlp_status_t;
 
 
-/* by the master, when mesh{} was read */
-ngx_int_t ngx_mesh_otlp_init_conf(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
-
 /* by each worker; does nothing without "otlp" */
 void ngx_mesh_otlp_start(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf);
 

@@ -367,5 +367,20 @@ def single_process():
     tap.same(n.bad(), [], 'no alerts')
 
 
-tap.run(kill_other, kill_agent, kill_often, reload, in_flight_across_reload,
-        upgrade, quit_in_flight, quit_idle, term, single_process)
+def one_thread():
+    """What waits for a disk does it in a thread that ends: a second one that
+    stays costs every request of the worker."""
+    ports = backends()
+    n = Sidecar(document(1, {'a': [ports['a']]}), workers=2).start()
+    n.at('1')
+    n.put(document(2, {'a': [ports['b']]}))
+    n.at('2')
+    for pid in n.worker_pids():
+        tap.ok(wait(lambda: len(os.listdir('/proc/%d/task' % pid)) == 1),
+               'a worker has one thread')
+    finish(n)
+
+
+tap.run(one_thread, kill_other, kill_agent, kill_often, reload,
+        in_flight_across_reload, upgrade, quit_in_flight, quit_idle, term,
+        single_process)

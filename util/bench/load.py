@@ -30,27 +30,54 @@ def _microseconds(text):
     return float(number) * {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 6e7}[unit]
 
 
+class Wrk:
+    """A closed loop, in the background."""
+
+    def __init__(self, proxy, seconds, core, connections=CONNECTIONS):
+        shape = proxy.shape
+        self.popen = subprocess.Popen(
+            [proxies.program('wrk'), '-t1', '-c%d' % connections,
+             '-d%ds' % seconds, '--latency', '-H', 'Host: ' + shape.host]
+            + _headers(shape)
+            + ['http://127.0.0.1:%d%s' % (proxy.port, shape.path)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.communicate()
+
+    def wait(self):
+        """requests, rps, p50_us, p99_us, errors"""
+
+        text, _ = self.popen.communicate()
+        if self.popen.returncode != 0:
+            raise RuntimeError('wrk: ' + text)
+
+        latency = dict(re.findall(r'^\s+(\d+)%\s+(\S+)$', text, re.M))
+        errors = re.search(r'Non-2xx or 3xx responses: (\d+)', text)
+        errors = int(errors.group(1)) if errors else 0
+        errors += sum(map(int, re.findall(
+            r'(?:connect|read|write|timeout) (\d+)', text)))
+
+        return {'requests': int(re.search(r'(\d+) requests in',
+                                          text).group(1)),
+                'rps': float(re.search(r'Requests/sec:\s+([\d.]+)',
+                                       text).group(1)),
+                'p50_us': _microseconds(latency['50']),
+                'p99_us': _microseconds(latency['99']),
+                'errors': errors}
+
+
 def wrk(proxy, seconds, core, connections=CONNECTIONS):
-    """A closed loop.  requests, rps, p50_us, p99_us, errors."""
+    """The same, to its end."""
 
-    shape = proxy.shape
-    text = _run([proxies.program('wrk'), '-t1', '-c%d' % connections,
-                 '-d%ds' % seconds, '--latency', '-H', 'Host: ' + shape.host]
-                + _headers(shape)
-                + ['http://127.0.0.1:%d%s' % (proxy.port, shape.path)], core)
-
-    latency = dict(re.findall(r'^\s+(\d+)%\s+(\S+)$', text, re.M))
-    errors = re.search(r'Non-2xx or 3xx responses: (\d+)', text)
-    errors = int(errors.group(1)) if errors else 0
-    errors += sum(map(int, re.findall(
-        r'(?:connect|read|write|timeout) (\d+)', text)))
-
-    return {'requests': int(re.search(r'(\d+) requests in', text).group(1)),
-            'rps': float(re.search(r'Requests/sec:\s+([\d.]+)',
-                                   text).group(1)),
-            'p50_us': _microseconds(latency['50']),
-            'p99_us': _microseconds(latency['99']),
-            'errors': errors}
+    with Wrk(proxy, seconds, core, connections) as client:
+        return client.wait()
 
 
 def _h2load(proxy, *options):
