@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 #
-# The benchmark of metrics, traces and logs, in its short form: that each variant
-# does what it is measured for, that a target that is missed is said to be, and
-# that nothing is left of the logs.  How fast anything is, is not asked here.
+# The benchmark's pairs, in their short form: that both proxies are measured, that
+# each variant does what it is measured for, that a target that is missed is said
+# to be, as is a machine that was not quiet, and that nothing is left of a run.
+# How fast anything is, is not asked here.
 
 import glob
 import json
@@ -18,8 +19,10 @@ from mesh_test import ROOT, SANITIZE, tap, wait
 
 RUN = os.path.join(ROOT, 'util', 'bench', 'run')
 DOCS = os.path.join(ROOT, 'docs', 'benchmarks.md')
-NAMES = ('metrics', 'xray-5', 'xray-100', 'otlp-5', 'json')
-TARGETS = ('metrics on', 'X-Ray at 5 %', 'JSON access log')
+SIDES = ('same', 'ingress')
+NAMES = ('xray-100', 'otlp-5', 'json')
+WATCHED = ('same', 'metrics', 'xray-5', 'json')
+COMPARED = ('same', 'split-bare', 'split', 'egress', 'ingress')
 HERE = os.path.join(os.environ['MESH_TEST_DIR'], 'bench')
 
 
@@ -32,9 +35,10 @@ def bench(*args):
                           text=True, timeout=280)
 
 
-def variants():
-    """All of them are measured, and what they are told is what was asked."""
-    p = bench('--quick', *['--only=observe/' + n for n in NAMES])
+def measured():
+    """Pairs are measured, and what variants are told is what was asked."""
+    p = bench('--quick', *['--only=observe/' + n for n in NAMES],
+              *['--only=abreast/' + n for n in SIDES])
     if not tap.same(p.returncode, 0, 'it ran to its end'):
         tap.say(p.stdout + p.stderr)
         return
@@ -44,74 +48,136 @@ def variants():
 
     tap.same([w for w in results['warnings'] if ' failed: ' in w], [],
              'nothing failed')
+    tap.same(list(results['abreast']), list(SIDES), 'each pair side by side')
     tap.same(list(data['pairs']), list(NAMES), 'a pair of each variant')
-    for name, r in data['pairs'].items():
-        tap.ok(all(s[who][key] > 0 for s in r['samples']
-                   for who in ('base', 'own') for key in ('rps', 'cpu_us')),
+    samples = dict(results['abreast'])
+    samples.update((name, r['samples']) for name, r in data['pairs'].items())
+    for name, found in samples.items():
+        tap.ok(found and all(s[who][key] > 0 for s in found
+                             for who in ('base', 'own')
+                             for key in ('rps', 'cpu_us', 'share')),
                name + ': requests and CPU time of both')
-
-    told = {name: r['told'][0] for name, r in data['pairs'].items()}
-    for name, least, most in (('metrics', 0, 0), ('xray-5', .03, .07),
-                              ('xray-100', .5, 1.1), ('otlp-5', .03, .07),
-                              ('json', 0, 0)):
-        share = told[name]['traces'] / told[name]['requests']
-        tap.ok(least <= share <= most, '%s: its share is traced' % name,
-               '%d of %d' % (told[name]['traces'], told[name]['requests']))
-    tap.ok(told['json']['lines'] >= told['json']['requests'],
-           'json: a line of each request', told['json'])
+        tap.ok(all(s['base']['share'] + s['own']['share'] < 110
+                   for s in found), name + ': both on one core', found)
+    tap.ok('Side by side' in p.stdout, 'they have a table')
+    traced(data)
     tap.same(logs(), [], 'no log is left')
     tap.ok(results['took_s'].get('observe', 0) > 0, 'it says what it took')
 
     if not shutil.which('valgrind'):
         tap.skip('instructions', 'valgrind is not installed')
         return
-    counted = data['instructions']
-    tap.same(list(counted), list(NAMES), 'instructions of each variant')
-    cost = [counted[n]['instructions']
-            for n in ('metrics', 'xray-5', 'xray-100')]
-    tap.ok(cost == sorted(cost), 'more of them to trace more', cost)
+    cost = {n: r['instructions'] for n, r in data['instructions'].items()}
+    tap.same(list(cost), list(NAMES), 'instructions of each variant')
+    tap.same(max(cost, key=cost.get), 'xray-100', 'most to trace all')
+
+
+def traced(data):
+    told = {name: r['told'][0] for name, r in data['pairs'].items()}
+    for name, least, most in (('xray-100', .5, 1.1), ('otlp-5', .03, .07),
+                              ('json', 0, 0)):
+        share = told[name]['traces'] / told[name]['requests']
+        tap.ok(least <= share <= most, '%s: its share is traced' % name,
+               '%d of %d' % (told[name]['traces'], told[name]['requests']))
+    tap.ok(told['json']['lines'] >= told['json']['requests'],
+           'json: a line of each request', told['json'])
+
+
+def sample(slower, share=49):
+    base = {'requests': 1000, 'rps': 1000.0, 'cpu_us': 10.0, 'share': share}
+    own = dict(base, rps=1000 * (1 - slower), cpu_us=10 * (1 + slower))
+    return {'base': base, 'own': own, 'load_core': 90.0}
+
+
+def phases(quiet, swapped):
+    """Alternating, with these p99 in ms."""
+    out = []
+    for swaps, ms in [p for q, s in zip(quiet, swapped)
+                      for p in ((0, q), (2, s))]:
+        out.append({'swaps': swaps, 'requests': 8000, 'errors': 0,
+                    'p50_us': 300, 'p99_us': 1000 * ms, 'p999_us': 5000 * ms,
+                    'max_us': 9000 * ms, 'windows_us': [1000 * ms] * 4})
+    return out
+
+
+class Made:
+    """Results as if they had been measured, and the report of them."""
+
+    def __init__(self):
+        self.path = os.path.join(HERE, 'made.json')
+        self.results = {
+            'machine': dict.fromkeys(('cpu', 'system', 'kernel'), '')
+            | {'cores': 2, 'virtual': False, 'memory_gb': 1},
+            'date': '', 'took_s': {}, 'versions': {},
+            'options': {'rounds': 1, 'seconds': 2, 'quick': True}}
+
+    def verdicts(self, **sections):
+        with open(self.path, 'w') as f:
+            json.dump(self.results | sections, f)
+        text = bench('--from', self.path).stdout
+        return [line[:4] for line in text.splitlines()
+                if line.startswith(('PASS', 'MISS', 'OPEN'))], text
+
+
+def watched(made, slower, control=(.001,), share=49):
+    told = [{'requests': 1, 'traces': 0, 'lines': 0}]
+    return made.verdicts(observe={'pairs': {
+        name: {'told': told, 'samples': [
+            sample(s, share) for s in
+            (control if name == 'same' else slower)]} for name in WATCHED}})
 
 
 def report():
-    """What is missed is shown as missed, by the median of the pairs."""
-    path = os.path.join(HERE, 'made.json')
-    with open(os.path.join(HERE, 'quick.json')) as f:
-        results = json.load(f)
+    """What is missed is shown as missed, by the median of the samples."""
+    made = Made()
 
-    results['observe']['pairs']['same'] = {'told': [
-        {'requests': 1, 'traces': 0, 'lines': 0}]}
-
-    def verdicts(*slower):
-        for r in results['observe']['pairs'].values():
-            base = {'rps': 1000.0, 'cpu_us': 10.0, 'proxy_share': 99.0}
-            r['samples'] = [{'base': base, 'own': {
-                'rps': 1000 * (1 - s), 'cpu_us': 10 * (1 + s),
-                'proxy_share': 99.0}} for s in slower]
-        with open(path, 'w') as f:
-            json.dump(results, f)
-        text = bench('--from', path).stdout
-        lines = [line for line in text.splitlines()
-                 if line.startswith(('PASS', 'MISS'))]
-        for what in TARGETS:
-            tap.same(len([line for line in lines if what in line]), 2,
-                     what + ': a target for requests/s, one for CPU')
-        return [line[:4] for line in lines], text
-
-    got, text = verdicts(.01, .02, .5)
-    tap.same(got, ['PASS'] * 6, 'one bad pair decides nothing')
+    got, text = watched(made, (.01, .02, .5))
+    tap.same(got, ['PASS'] * 6, 'one bad sample decides nothing')
     tap.ok('not quiet enough' not in text, 'two that are equal are so')
-    tap.ok(' * ' not in text, 'no star where the proxy had its core')
+    tap.ok(' * ' not in text, 'no star where both had the core')
     tap.ok('+2.0 % (+1.0–+50.0)' in text, 'the median and the quartiles', text)
-    got, text = verdicts(.01, .031, .04)
-    tap.ok('not quiet enough' in text, 'two that are equal and differ: said')
+    got, text = watched(made, (.01, .031, .04))
     tap.same(got, ['MISS'] * 6, '3.1 % is more than 3 %')
+    got, text = watched(made, (.01,), (.001, .016, .02))
+    tap.ok('not quiet enough' in text, 'two that are equal and differ: said')
+    tap.same(got, ['OPEN'] * 6, 'and there is no verdict')
+    got, text = watched(made, (.01,), share=40)
+    tap.ok(' * ' in text, 'where something else was full there is a star')
+    tap.same(got, ['OPEN'] * 3 + ['PASS'] * 3, 'and nothing of requests/s')
+
+    for slower, control, want in ((.049, 0, 'PASS'), (.051, 0, 'MISS'),
+                                  (.01, .016, 'OPEN')):
+        got, text = made.verdicts(abreast={
+            name: [sample(control if name == 'same' else slower)]
+            for name in COMPARED})
+        tap.same(got, [want] * 4, 'side by side, %g %%: %s'
+                 % (100 * slower, want))
 
     with open(DOCS) as f:
         before = f.read()
-    tap.ok(bench('--from', path, '--write').returncode != 0,
+    tap.ok(bench('--from', made.path, '--write').returncode != 0,
            'a short run is not written down')
     with open(DOCS) as f:
         tap.same(f.read(), before, 'docs/benchmarks.md is as it was')
+
+
+def swaps():
+    """p99 while swapped, by the median of the pairs of phases."""
+    made = Made()
+
+    for quiet, swapped, want, text in (
+            ((1, 1, 1), (1.5, 9, 1.2), 'PASS', '1.50× (1.20–9.00)'),
+            ((1, 1, 1), (2.1, 9, 1.2), 'MISS', '2.10× (1.20–9.00)'),
+            ((1, 2, 1), (1.1, 3, 1.2), 'OPEN', '1.20× (1.10–1.50)')):
+        got, report = made.verdicts(large={'50': {
+            'nodes': 1, 'endpoints': 2, 'backends': 50, 'document_kb': 3,
+            'load': [dict.fromkeys(('cold_s', 'applied_s', 'cpu_s', 'small_kb',
+                                    'large_kb', 'peak_kb'), 1)],
+            'swap': {'rate': 2000, 'applied_s': [1] * 6, 'before_kb': 1,
+                     'after_kb': 1, 'phases': phases(quiet, swapped)}}})
+        tap.same(got, ['PASS', want, 'PASS'], 'p99 %s beside %s: %s'
+                 % (swapped, quiet, want))
+        tap.ok(text in report, 'and how much it varies', report)
 
 
 def logs():
@@ -149,4 +215,4 @@ for program in ('wrk', 'h2load'):
 if SANITIZE:
     tap.skip_all('sanitizers and callgrind do not go together')
 
-tap.run(variants, report, interrupted)
+tap.run(measured, report, swaps, interrupted)

@@ -49,7 +49,8 @@ class Wrk:
     def __exit__(self, *_):
         if self.popen.poll() is None:
             self.popen.kill()
-        self.popen.communicate()
+        self.popen.stdout.close()
+        self.popen.wait()
 
     def wait(self):
         """requests, rps, p50_us, p99_us, errors"""

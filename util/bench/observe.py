@@ -2,10 +2,8 @@
 second, with metrics, traces and access logs on and off.
 
 Egress, one route, one target.  Requests a second and CPU time are those of
-pairs: two proxies that differ in one thing run next to each other, and the load
-goes to one for a second, then to the other, the first to begin changing each
-time.  So a machine that drifts does it to both, and what is compared are the
-quotients.
+pairs: two proxies that differ in one thing are measured at the same time, as
+pairs.py does it.
 
 Requests are sampled by rules without a fixed target, so that their share is the
 rate at any speed.
@@ -20,7 +18,7 @@ import time
 from dataclasses import dataclass
 
 import instructions
-import load
+import pairs
 import proxies
 import shapes
 import sinks
@@ -28,8 +26,7 @@ import system
 
 SECTION = 'observe'
 TITLE = 'Metrics, traces and logs'
-SLICE = 1           # seconds
-WARMUP = 3000       # requests
+EXACT = 5           # slices of those that a target is for
 
 XRAY = 'xray 127.0.0.1:%(xray)d rules=%(rules)s;'
 OTLP = ('otlp http://127.0.0.1:%(otlp)d interval=500ms; '
@@ -52,23 +49,23 @@ class Variant:
     rate: float = None          # of sampling
     sink: str = None            # who counts what is sampled
     log: dict = None            # "file" of the access log, without its path
-    pairs: int = 1              # of one start of the two proxies
+    slices: int = 3             # of one start of the two proxies
 
 
 VARIANTS = {
     'off': Variant('all off', None, 'metrics_zone off; envoy_headers off;'),
-    'metrics': Variant('metrics only', 'off', 'envoy_headers off;', pairs=3),
+    'metrics': Variant('metrics only', 'off', 'envoy_headers off;', slices=EXACT),
     'default': Variant('default: metrics, x-request-id', 'metrics'),
-    'same': Variant('default, a second one', pairs=3),
+    'same': Variant('default, a second one', slices=EXACT),
     'xray-0': Variant('X-Ray, 0 % sampled', mesh=XRAY, rate=0, sink='xray'),
     'xray-5': Variant('X-Ray, 5 % sampled', mesh=XRAY, rate=.05, sink='xray',
-                      pairs=3),
+                      slices=EXACT),
     'xray-100': Variant('X-Ray, 100 % sampled', mesh=XRAY, rate=1,
                         sink='xray'),
     'otlp-5': Variant('W3C, OTLP, 5 % sampled', mesh=OTLP, rate=.05,
                       sink='otlp'),
     'text': Variant('access log, default text', log={}),
-    'json': Variant('access log, JSON of ten', log={'format': JSON}, pairs=3),
+    'json': Variant('access log, JSON of ten', log={'format': JSON}, slices=EXACT),
     'all': Variant('X-Ray 5 %, JSON log, StatsD', mesh=XRAY + ' ' + STATSD,
                    rate=.05, sink='xray', log={'format': JSON}),
 }
@@ -164,34 +161,12 @@ def check(bench, name, told):
     return told
 
 
-def sample(bench, proxy):
-    pids = proxy.process.pids()
-    before = system.cpu_seconds(pids)
-    out = load.wrk(proxy, SLICE, bench.cores.load)
-    spent = system.cpu_seconds(pids) - before
+def measure(bench, n, name, base, proxy):
+    """The n-th start of a pair: its samples, and what was told of it."""
 
-    proxy.sent += out['requests']
-    if out['errors']:
-        bench.warn('%s: %d errors' % (proxy.variant.title, out['errors']))
-    return {'rps': out['rps'], 'cpu_us': spent / out['requests'] * 1e6,
-            'proxy_share': 100 * spent * out['rps'] / out['requests']}
-
-
-def pairs(bench, n, name, make):
-    """Two proxies, a few times one after the other."""
-
-    v, out = VARIANTS[name], []
-
-    with make(VARIANTS[v.base]) as base, make(v) as proxy:
-        for p in (base, proxy):
-            load.requests(p, WARMUP, bench.cores.load, load.CONNECTIONS)
-            p.sent += WARMUP
-        for i in range(1 if bench.quick else v.pairs):
-            both = (base, proxy) if (n + i) % 2 else (proxy, base)
-            got = {id(p): sample(bench, p) for p in both}
-            out.append({'base': got[id(base)], 'own': got[id(proxy)]})
-
-    return out, check(bench, name, proxy.told())
+    samples = pairs.start(bench, n, base, proxy, VARIANTS[name].slices)
+    proxy.sent = pairs.WARMUP + sum(s['own']['requests'] for s in samples)
+    return samples, check(bench, name, proxy.told())
 
 
 def rates(bench, receivers, results):
@@ -207,7 +182,8 @@ def rates(bench, receivers, results):
                                 bench.cores.proxy)
 
             with bench.attempt(SECTION, name):
-                samples, told = pairs(bench, n, name, make)
+                samples, told = measure(bench, n, name,
+                                        make(VARIANTS[v.base]), make(v))
                 r = results.setdefault('pairs', {}).setdefault(
                     name, {'samples': [], 'told': []})
                 r['samples'] += samples

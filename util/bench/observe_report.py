@@ -1,6 +1,7 @@
 """The report's part on metrics, traces and logs."""
 
-import stats
+import abreast_report
+import pairs
 from observe import VARIANTS
 from tables import NONE, number, percent, table
 
@@ -9,30 +10,6 @@ TARGETS = (('metrics', 'metrics on against off'),
            ('xray-5', 'X-Ray at 5 % against tracing off'),
            ('json', 'JSON access log against none'))
 LIMIT = 3       # percent
-
-
-def ratio(samples, key):
-    """(median, lower and upper quartile) of what the pairs say."""
-
-    values = [s['own'][key] / s['base'][key] for s in samples]
-    return stats.median(values), stats.quantile(values, .25), \
-        stats.quantile(values, .75)
-
-
-def middle(samples, key):
-    return stats.median([s['own'][key] for s in samples])
-
-
-def bound(samples):
-    return all(s[who]['proxy_share'] >= 90
-               for s in samples for who in ('own', 'base'))
-
-
-def restless(same):
-    """Whether chance alone moves the medians as far as the targets."""
-
-    return same and any(abs(ratio(same['samples'], key)[0] - 1) > LIMIT / 100
-                        for key in ('rps', 'cpu_us'))
 
 
 def told(name, all_):
@@ -49,33 +26,20 @@ def told(name, all_):
 
 
 def costs(results):
-    out, rows, starred = [], [], False
+    data, rows = results.get('pairs', {}), []
 
-    for name, r in results.get('pairs', {}).items():
+    for name, r in data.items():
         v, samples = VARIANTS[name], r['samples']
-        full = bound(samples)
-        starred = starred or not full
-        rows.append([v.title + ('' if full else ' *'),
-                     NONE if v.base == 'default' else VARIANTS[v.base].title,
-                     len(samples),
-                     number(middle(samples, 'rps')),
-                     percent(ratio(samples, 'rps')),
-                     number(middle(samples, 'cpu_us'), 1),
-                     percent(ratio(samples, 'cpu_us')),
-                     '%.0f %%' % middle(samples, 'proxy_share'),
-                     told(name, r['told'])])
-    if rows:
-        out += ['Against the default, or what the second column says; in '
-                'brackets the quartiles.\n',
-                table(['', 'against', 'pairs', 'requests/s', '',
-                       'CPU µs/request', '', 'proxy', 'told'], rows), '']
-    if restless(results.get('pairs', {}).get('same')):
-        out += ['Two that are equal differ by more than a target allows: the '
-                'machine was not quiet enough for a verdict.', '']
-    if starred:
-        out += ['\\* the proxy was not the bottleneck; compare CPU per '
-                'request.', '']
-    return out
+        rows.append([v.title + abreast_report.mark(samples),
+                     NONE if v.base == 'default' else VARIANTS[v.base].title]
+                    + abreast_report.cells(samples) + [told(name, r['told'])])
+    if not rows:
+        return []
+    return ['Against the default, or what the second column says.  %s\n'
+            % abreast_report.SHARED,
+            table(['', 'against'] + abreast_report.COLUMNS + ['told'], rows),
+            ''] + abreast_report.notes({name: r['samples']
+                                        for name, r in data.items()})
 
 
 def instructions(results):
@@ -104,17 +68,19 @@ def section(results):
 
 
 def targets(results):
-    out = []
+    out, data = [], results.get('observe', {}).get('pairs', {})
+    control = data.get('same', {}).get('samples')
+
     for key, what, limit in (('rps', 'requests/s', -LIMIT),
                              ('cpu_us', 'CPU/request', LIMIT)):
         for name, title in TARGETS:
-            r = results.get('observe', {}).get('pairs', {}).get(name)
-            if not r:
+            if name not in data:
                 continue
-            d = ratio(r['samples'], key)
+            samples = data[name]['samples']
+            d = pairs.ratio(samples, key)
             more = 100 * (d[0] - 1)
             met = more >= limit if limit < 0 else more <= limit
             out.append(('%s, %s' % (what, title), '%s %+d %%'
                         % ('≥' if limit < 0 else '≤', limit), percent(d),
-                        'PASS' if met else 'MISS'))
+                        abreast_report.verdict(met, key, samples, control)))
     return out

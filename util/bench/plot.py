@@ -112,38 +112,36 @@ def by_shape(results, key):
 
 
 def swaps(canvas, swap):
-    """p99 of each second, before, during and after the swaps."""
+    """p99 of each second, phase by phase."""
 
-    series = [(p, swap[p]['windows_us'])
-              for p in ('before', 'during', 'after')]
+    series = [(p['swaps'], p['windows_us']) for p in swap['phases']]
     values = [v for _, w in series for v in w]
+    quiet = stats.median([p['p99_us'] for p in swap['phases']
+                          if not p['swaps']])
     top, bottom, left = canvas.y + 16, canvas.y + 146, 64
     x_scale = (WIDTH - left - 24) / max(1, len(values))
-    limit = 2 * swap['before']['p99_us']
+    limit = 2 * quiet
     y_scale = (bottom - top) / max(max(values), limit)
 
     canvas.line([(left, bottom), (WIDTH - 24, bottom)], INK)
     canvas.text(left - 8, bottom + 4, '0', 11, 'end')
-    for value, note in ((swap['before']['p99_us'], ''), (limit, ' (2×)')):
+    for value, note in ((quiet, ''), (limit, 'twice the p99 of a quiet one')):
         y = bottom - value * y_scale
         canvas.line([(left, y), (WIDTH - 24, y)], FAINT, 1, '4 3')
         canvas.text(left - 8, y + 4, '%.2f ms' % (value / 1e3), 11, 'end')
-        if note:
-            canvas.text(WIDTH - 24, y - 4, 'twice the p99 before', 11, 'end',
-                        '#666666')
+        canvas.text(WIDTH - 24, y - 4, note, 11, 'end', '#666666')
 
     n = 0
-    for name, window in series:
+    for swapped, window in series:
         x = left + n * x_scale
         canvas.text(x + 4, bottom + 16,
-                    'a swap every 2 s' if name == 'during'
-                    else name + ' the swaps', 11)
+                    'a swap every 2 s' if swapped else 'quiet', 11)
         if n:
             canvas.line([(x, top), (x, bottom)], FAINT)
         for i, value in enumerate(window):
             h = value * y_scale
             canvas.rect(x + i * x_scale + 1, bottom - h, x_scale - 2, h,
-                        COLORS['mesh'] if name == 'during' else '#9ecae1')
+                        COLORS['mesh'] if swapped else '#9ecae1')
         n += len(window)
     canvas.y = int(bottom + 24)
 

@@ -2,7 +2,9 @@
 
 import os
 
+import abreast_report
 import control_report
+import large_report
 import observe_report
 import plot
 import proxies
@@ -146,47 +148,6 @@ def memory(results):
     return out
 
 
-def large(results):
-    out = []
-
-    for name, r in results.get('large', {}).items():
-        out += ['**%s nodes, %s endpoints, a client with %s backends** '
-                '(document of %s kB)\n'
-                % (number(r['nodes']), number(r['endpoints']),
-                   number(r['backends']), number(r['document_kb']))]
-        rows = [[title, spread(stats.summary(r['load'], key), scale, digits)]
-                for title, key, scale, digits in (
-                    ('file replaced to in force, s', 'applied_s', 1, 2),
-                    ('CPU for it, s', 'cpu_s', 1, 2),
-                    ('start to ready with it, s', 'cold_s', 1, 2),
-                    ('PSS with a small document, MB', 'small_kb', 1/1024, 1),
-                    ('PSS with this document, MB', 'large_kb', 1/1024, 1),
-                    ('largest RSS of a process, MB', 'peak_kb', 1/1024, 1))]
-        out += [table(['loading', ''], rows), '']
-
-        s = r.get('swap')
-        if not s:
-            continue
-        rows = []
-        for title in ('before', 'during', 'after'):
-            p = s[title]
-            rows.append([title, number(p['requests']), number(p['errors']),
-                         number(p['p50_us'] / 1e3, 2),
-                         number(p['p99_us'] / 1e3, 2),
-                         number(p['p999_us'] / 1e3, 2),
-                         number(p['max_us'] / 1e3, 1),
-                         number(max(p['windows_us']) / 1e3, 2)])
-        out += ['%d swaps, one every 2 s, at %s requests/s\n'
-                % (s['swaps'], number(s['rate'])),
-                table(['', 'requests', 'errors', 'p50, ms', 'p99, ms',
-                       'p99.9, ms', 'max, ms', 'worst second\'s p99, ms'],
-                      rows),
-                '\nPSS %s MB before, %s MB after.\n'
-                % (number(s['before_kb'] / 1024, 1),
-                   number(s['after_kb'] / 1024, 1))]
-    return out
-
-
 def targets(results):
     """[(what, target, measured, verdict)] of what was measured."""
 
@@ -194,14 +155,6 @@ def targets(results):
 
     def add(what, target, text, met):
         out.append((what, target, text, 'PASS' if met else 'MISS'))
-
-    r = results.get('rate', {})
-    mesh = r.get('split', {}).get('mesh')
-    plain = r.get('one', {}).get('nginx')
-    if mesh and plain:
-        d = stats.ratio(mesh, plain, 'rps')
-        add('requests/s, weight split against plain nginx', '≥ -5 %',
-            percent(d), d[0] >= .95)
 
     i = results.get('instructions', {})
     for name, base, what in (
@@ -228,20 +181,9 @@ def targets(results):
             add('memory per %s and worker' % key, '≤ %d B' % limit,
                 '%d B' % v, v <= limit)
 
-    for name, v in results.get('large', {}).items():
-        s = stats.summary(v['load'], 'applied_s')
-        what = '100,000 endpoints (client with %s backends)' \
-            % number(v['backends'])
-        add(what + ': loaded', '≤ 2 s', '%.2f s' % s[0], s[0] <= 2)
-        if v.get('swap'):
-            swap = v['swap']
-            ratio = swap['during']['p99_us'] / swap['before']['p99_us']
-            add(what + ': p99 while swapped', '≤ 2×', '%.2f×' % ratio,
-                ratio <= 2)
-            errors = sum(swap[p]['errors']
-                         for p in ('before', 'during', 'after'))
-            add(what + ': failed requests', '0', str(errors), errors == 0)
-    return (out + resilience_report.targets(results)
+    return (abreast_report.targets(results) + out
+            + large_report.targets(results)
+            + resilience_report.targets(results)
             + observe_report.targets(results)
             + control_report.targets(results))
 
@@ -272,9 +214,10 @@ def machine(results):
 
 
 SECTIONS = (
-    ('Throughput', throughput), ('Latency at 1,000 requests/s', latency),
+    ('Throughput', throughput), ('Side by side', abreast_report.section),
+    ('Latency at 1,000 requests/s', latency),
     ('Instructions per request', instructions), ('Memory', memory),
-    ('A large mesh', large),
+    ('A large mesh', large_report.section),
     ('Resilience configured', resilience_report.configured),
     ('An application at twice its capacity', resilience_report.brownout),
     ('Metrics, traces and logs', observe_report.section),

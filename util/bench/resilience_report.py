@@ -14,16 +14,14 @@ def configured(results):
         base = counts.get('nginx')
         more = 100 * (counts[row] / base - 1) if base and row in counts \
             else None
-        against = stats.ratio(samples, rates.get('nginx', []), 'rps')
         rows.append([row, spread(stats.summary(samples, 'rps')),
-                     percent(against) if against else NONE,
                      spread(stats.summary(samples, 'cpu_us'), 1, 1),
                      number(counts.get(row)),
                      NONE if more is None else '%+.1f %%' % more])
     if not rows:
         return []
-    return [table(['', 'requests/s', 'against nginx', 'CPU µs/request',
-                   'instructions', 'against nginx'], rows), '']
+    return [table(['', 'requests/s', 'CPU µs/request', 'instructions',
+                   'against nginx'], rows), '']
 
 
 def brownout(results):
@@ -51,11 +49,6 @@ def targets(results):
     data = results.get('resilience', {})
     for row in ('egress, configured', 'ingress, configured'):
         what = row.split(',')[0] + ' with resilience configured, against nginx'
-        rates = data.get('rate', {})
-        ratio = stats.ratio(rates.get(row, []), rates.get('nginx', []), 'rps')
-        if ratio:
-            add('requests/s, ' + what, '≥ -5 %', percent(ratio),
-                ratio[0] >= .95)
         counts = data.get('instructions', {})
         if row in counts and 'nginx' in counts:
             d = counts[row] / counts['nginx']

@@ -27,17 +27,3 @@ def summary(samples, key):
     if not values:
         return None
     return median(values), min(values), max(values)
-
-
-def ratio(samples, base, key):
-    """Like summary(), of sample / base round by round.
-
-    The two were measured within seconds of each other in every round, so that
-    a machine that drifts moves both.
-    """
-
-    values = [a[key] / b[key] for a, b in zip(samples, base)
-              if a.get(key) and b.get(key)]
-    if not values:
-        return None
-    return median(values), min(values), max(values)
