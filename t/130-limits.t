@@ -413,6 +413,23 @@ def changes():
     tap.same([c.end().status for c in clients], [200] * 8, 'all are answered')
 
 
+def waiting():
+    """A document that allows more, or no longer limits, is for those who wait
+    as well, though nobody comes and nobody leaves."""
+    app = App()
+    n = Limited(app.port, {'maxConnections': 1}, workers=2).start()
+    clients = [Client(n.port, '/%d' % i) for i in range(6)]
+    tap.ok(n.counted(rq_active=1, rq_pending_active=5), 'five wait')
+    tap.ok(n.change(2, {'maxConnections': 3}), 'the limit is raised')
+    tap.ok(n.counted(rq_active=3, rq_pending_active=3), 'two of them go on',
+           n.counts())
+    tap.ok(n.change(3, None), 'the limit is taken away')
+    tap.ok(wait(lambda: app.inside == 6), 'all go on', app.inside)
+    app.release(6)
+    tap.same([c.end().status for c in clients], [200] * 6, 'and are answered')
+    tap.same(n.bad(), [], 'nothing bad is logged')
+
+
 def quit():
     """A worker that ends serves those who wait first."""
     app = App()
@@ -429,4 +446,4 @@ def quit():
 
 
 tap.run(http_limits, http2_limit, grpc_limit, order, storm, abort, crash,
-        timeout, again, changes, quit)
+        timeout, again, changes, waiting, quit)

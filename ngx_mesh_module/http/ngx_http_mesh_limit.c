@@ -18,7 +18,8 @@
  * is passed over by a timer, which runs while somebody waits and does not let a
  * worker exit before.  The same timer ends the wait of requests whose time is
  * over: all that wait have the limit of the newest one, so they come to the
- * head of the queue in the order they arrived.
+ * head of the queue in the order they arrived.  And it takes over what a newer
+ * document allows.
  */
 
 
@@ -47,7 +48,8 @@ struct ngx_http_mesh_limit_s {
 
 typedef struct {
     ngx_queue_t                requests;    /* ngx_http_mesh_limit_t */
-    ngx_mesh_limit_bounds_t    bounds;      /* as the newest request has them */
+    uint64_t                   key;         /* of the listener */
+    ngx_mesh_limit_bounds_t    bounds;      /* of the newest document */
     ngx_msec_t                 timeout;     /* the same, 0: none */
     ngx_atomic_uint_t          seen;        /* of others, by the timer */
     ngx_atomic_uint_t          late;        /* of others, passed over */
@@ -70,6 +72,7 @@ static ngx_int_t ngx_http_mesh_limit_resume(ngx_http_mesh_queue_t *q,
     ngx_http_mesh_limit_t *limit, ngx_uint_t timer);
 static void ngx_http_mesh_limit_start(ngx_http_mesh_limit_t *limit);
 static void ngx_http_mesh_limit_expire(ngx_http_mesh_queue_t *q);
+static void ngx_http_mesh_limit_follow(ngx_mesh_snapshot_t *snapshot);
 static void ngx_http_mesh_limit_event_handler(ngx_event_t *ev);
 static void ngx_http_mesh_limit_timer_handler(ngx_event_t *ev);
 static void ngx_http_mesh_limit_wake_handler(void);
@@ -215,6 +218,7 @@ ngx_http_mesh_limit_wait(ngx_http_request_t *r, ngx_http_mesh_limit_t *limit,
     ngx_http_mesh_queue_t  *q;
 
     q = &ngx_http_mesh_queues[limit->row];
+    q->key = limit->ctx->cluster->endpoints->key;
     q->bounds = *bounds;
 
     ngx_http_mesh_try_create(r, limit->ctx);
@@ -533,6 +537,37 @@ ngx_http_mesh_limit_expire(ngx_http_mesh_queue_t *q)
 }
 
 
+/* those that wait for a listener which is gone keep the bounds they had */
+
+static void
+ngx_http_mesh_limit_follow(ngx_mesh_snapshot_t *snapshot)
+{
+    ngx_uint_t              i, n;
+    ngx_mesh_cluster_t     *app;
+    ngx_http_mesh_queue_t  *q;
+
+    if (snapshot == NULL || snapshot->app == NULL) {
+        return;
+    }
+
+    for (i = 0; i < NGX_MESH_SHM_LIMITS; i++) {
+        q = &ngx_http_mesh_queues[i];
+
+        if (ngx_queue_empty(&q->requests)) {
+            continue;
+        }
+
+        for (n = 0; n < snapshot->model->node->listeners.nelts; n++) {
+            app = &snapshot->app[n];
+
+            if (app->endpoints->key == q->key) {
+                ngx_mesh_limit_bounds(app->listener, &q->bounds);
+            }
+        }
+    }
+}
+
+
 /* a request ended in this worker, and others wait here */
 
 static void
@@ -558,6 +593,10 @@ ngx_http_mesh_limit_timer_handler(ngx_event_t *ev)
 
     for (i = 0; ngx_http_mesh_waiting && i < NGX_MESH_SHM_LIMITS; i++) {
         ngx_http_mesh_limit_expire(&ngx_http_mesh_queues[i]);
+    }
+
+    if (ngx_http_mesh_waiting) {
+        ngx_http_mesh_limit_follow(ngx_mesh_snapshot_current());
     }
 
     ngx_http_mesh_limit_run(0, 1);
