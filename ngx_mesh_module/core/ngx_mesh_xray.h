@@ -48,15 +48,19 @@ u_char *ngx_mesh_xray_segment(u_char *p, u_char *last,
 
 /* --- ngx_mesh_xray_send.c; in a worker --- */
 
-/*
- * Sends one, never waits.  NGX_DECLINED: it was dropped, or the one before it
- * was, which is known only now.  What goes wrong is logged once, until it goes
- * well again.
- */
-ngx_int_t ngx_mesh_xray_send(ngx_addr_t *daemon, u_char *data, size_t len,
-    ngx_log_t *log);
+/* where the next segment is to be written: NGX_MESH_XRAY_MAX bytes */
+u_char *ngx_mesh_xray_room(void);
 
-/* when the worker ends, or its configuration does */
+/*
+ * Sends the segment that was written there and ends at "last", now or within
+ * 50 ms; never waits for anybody.  Counts what was sent and what was dropped,
+ * of which the latter is known with the next one only.  What goes wrong is
+ * logged once, until it goes well again.  "daemon" has to stay until
+ * ngx_mesh_xray_close().
+ */
+void ngx_mesh_xray_add(ngx_addr_t *daemon, u_char *last);
+
+/* when the worker ends, or its configuration does: sends what waits */
 void ngx_mesh_xray_close(void);
 
 

@@ -21,6 +21,9 @@
 #define NGX_HTTP_MESH_SPAN_CLUSTER  640     /* the name of a cluster */
 
 
+static void ngx_http_mesh_span_tell(ngx_http_request_t *r,
+    ngx_http_mesh_ctx_t *ctx, ngx_http_mesh_outcome_t *outcome,
+    ngx_mesh_conf_t *mcf);
 static void ngx_http_mesh_span_times(ngx_http_request_t *r,
     ngx_mesh_span_t *span);
 static void ngx_http_mesh_span_request(ngx_http_request_t *r,
@@ -42,12 +45,7 @@ void
 ngx_http_mesh_trace_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *outcome)
 {
-    u_char                      cluster[NGX_HTTP_MESH_SPAN_CLUSTER];
-    u_char                      flags[NGX_HTTP_MESH_FLAGS_LEN];
-    ngx_uint_t                  i, n;
-    ngx_mesh_conf_t            *mcf;
-    ngx_mesh_span_t             span, attempts[NGX_MESH_XRAY_ATTEMPTS];
-    ngx_mesh_trace_t           *trace;
+    ngx_mesh_conf_t  *mcf;
 
     if (ctx->trace == NULL || !ctx->trace->trace.sampled) {
         return;
@@ -61,6 +59,23 @@ ngx_http_mesh_trace_log(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     ngx_mesh_metrics_add(ngx_mesh_metrics_server, NGX_MESH_SERVER_TRACE_SAMPLED,
                          1);
+
+    ngx_http_mesh_span_tell(r, ctx, outcome, mcf);
+}
+
+
+static void
+ngx_http_mesh_span_tell(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
+    ngx_http_mesh_outcome_t *outcome, ngx_mesh_conf_t *mcf)
+{
+    u_char             cluster[NGX_HTTP_MESH_SPAN_CLUSTER];
+    u_char             flags[NGX_HTTP_MESH_FLAGS_LEN];
+    ngx_uint_t         i, n;
+    ngx_mesh_span_t    span;
+    ngx_mesh_trace_t  *trace;
+
+    /* many pages, of the stack they would be cold */
+    static ngx_mesh_span_t  attempts[NGX_MESH_XRAY_ATTEMPTS];
 
     trace = &ctx->trace->trace;
 
@@ -348,20 +363,14 @@ static void
 ngx_http_mesh_span_xray(ngx_mesh_trace_conf_t *tc, ngx_mesh_span_t *span,
     ngx_mesh_span_t *attempts, ngx_uint_t n)
 {
-    u_char     *last;
-    ngx_int_t   rc;
+    u_char  *p;
 
-    static u_char  buf[NGX_MESH_XRAY_MAX];
+    p = ngx_mesh_xray_room();
 
-    last = ngx_mesh_xray_segment(buf, buf + sizeof(buf), &tc->proxy, span,
-                                 attempts, n);
+    p = ngx_mesh_xray_segment(p, p + NGX_MESH_XRAY_MAX, &tc->proxy, span,
+                              attempts, n);
 
-    rc = ngx_mesh_xray_send(&tc->daemon, buf, last - buf, ngx_cycle->log);
-
-    ngx_mesh_metrics_add(ngx_mesh_metrics_server,
-                         rc == NGX_OK ? NGX_MESH_SERVER_TRACE_SENT
-                                      : NGX_MESH_SERVER_TRACE_DROPPED,
-                         1);
+    ngx_mesh_xray_add(&tc->daemon, p);
 }
 
 

@@ -535,6 +535,29 @@ def away():
     tap.same(p.bad(), [], 'nothing bad is logged')
 
 
+def together():
+    """Those that come together wait for each other, and for nobody else."""
+    daemon = Daemon()
+    app = Backend()
+    p = Sidecar(document(1, {'a': [app.port]}),
+                mesh=ALL % (daemon.port, '')).start()
+    p.at('1')
+    n = 5 * 16 + 7
+    with connect(p.egress) as s:
+        s.sendall(b'GET /some HTTP/1.1\r\nHost: app.local\r\n\r\n' * (n - 1)
+                  + b'GET /last HTTP/1.1\r\nHost: app.local\r\n'
+                    b'Connection: close\r\n\r\n')
+        read_all(s)
+    # the rest of them waits no longer than the worker lives
+    tap.ok(p.stop(), 'a worker that is told to end')
+    got = daemon.wait(n)
+    tap.same(len(got), n, 'has sent all of its segments')
+    tap.same(len({x['id'] for x in got}), n, 'each of them once')
+    tap.ok([x for x in got if x['http']['request']['url'].endswith('/last')],
+           'the last one, too')
+    tap.same(daemon.bad, [], 'each in a datagram of its own')
+
+
 def single():
     """The zone of rules goes with tracing, a client's connection stays."""
     daemon = Daemon()
@@ -602,5 +625,5 @@ def reservoir():
 
 
 tap.run(documents, three_hops, decisions, failures, half_an_answer,
-        subrequests, strange, clients, repeated, b3, handed_on, away, single,
-        reservoir)
+        subrequests, strange, clients, repeated, b3, handed_on, away,
+        together, single, reservoir)
