@@ -18,7 +18,7 @@
 
 
 static void ngx_mesh_random_seed(void);
-static ngx_inline uint64_t ngx_mesh_random_next(void);
+static ngx_inline uint64_t ngx_mesh_random_next(uint64_t *s);
 static ngx_inline uint64_t ngx_mesh_random_nibbles(uint64_t value);
 static ngx_inline uint64_t ngx_mesh_random_text(uint64_t nibbles);
 
@@ -34,18 +34,37 @@ ngx_mesh_random(void)
         ngx_mesh_random_seed();
     }
 
-    return ngx_mesh_random_next();
+    return ngx_mesh_random_next(ngx_mesh_random_state);
+}
+
+
+void
+ngx_mesh_random_fill(uint64_t *to, ngx_uint_t n)
+{
+    uint64_t  s[4];
+
+    if (ngx_mesh_random_pid != ngx_pid) {
+        ngx_mesh_random_seed();
+    }
+
+    /* in registers meanwhile */
+
+    ngx_memcpy(s, ngx_mesh_random_state, sizeof(s));
+
+    while (n--) {
+        *to++ = ngx_mesh_random_next(s);
+    }
+
+    ngx_memcpy(ngx_mesh_random_state, s, sizeof(s));
 }
 
 
 /* xoshiro256++ (Blackman and Vigna, 2019) */
 
 static ngx_inline uint64_t
-ngx_mesh_random_next(void)
+ngx_mesh_random_next(uint64_t *s)
 {
-    uint64_t  *s, t, result;
-
-    s = ngx_mesh_random_state;
+    uint64_t  t, result;
 
     t = s[0] + s[3];
     result = ngx_mesh_random_rotl(t, 23) + s[0];
@@ -94,10 +113,12 @@ ngx_mesh_random_seed(void)
 u_char *
 ngx_mesh_random_uuid(u_char *p)
 {
-    uint64_t  first, second, digits, keep, set;
+    uint64_t  random[2], first, second, digits, keep, set;
 
-    first = ngx_mesh_random();
-    second = ngx_mesh_random_next();
+    ngx_mesh_random_fill(random, 2);
+
+    first = random[0];
+    second = random[1];
 
     digits = ngx_mesh_random_text(ngx_mesh_random_nibbles(first >> 32));
     ngx_memcpy(p, &digits, 8);

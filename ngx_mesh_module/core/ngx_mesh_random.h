@@ -22,6 +22,9 @@
 /* in any process, which gets a seed of its own of the system */
 uint64_t ngx_mesh_random(void);
 
+/* "n" of them, for less */
+void ngx_mesh_random_fill(uint64_t *to, ngx_uint_t n);
+
 /* writes a random UUID (version 4), without a NUL; returns the end */
 u_char *ngx_mesh_random_uuid(u_char *p);
 

@@ -242,6 +242,10 @@ ngx_mesh_sampling_rows(ngx_mesh_sampling_t *s,
 
         key = ngx_mesh_sampling_key(rule, i, rules->central);
         rule->row = ngx_mesh_sampling_row(s->sh, key);
+
+        rule->any = ngx_mesh_sampling_is_any(&rule->host)
+                    && ngx_mesh_sampling_is_any(&rule->path)
+                    && ngx_mesh_sampling_is_any(&rule->method);
     }
 
     ngx_shmtx_unlock(&s->shpool->mutex);
@@ -349,10 +353,7 @@ ngx_mesh_sampling_find(ngx_mesh_sampling_rules_t *rules,
     for (i = 0; i < rules->nrules; i++) {
         rule = &rules->rules[i];
 
-        if (ngx_mesh_sampling_is_any(&rule->host)
-            && ngx_mesh_sampling_is_any(&rule->path)
-            && ngx_mesh_sampling_is_any(&rule->method))
-        {
+        if (rule->any) {
             return rule;
         }
 

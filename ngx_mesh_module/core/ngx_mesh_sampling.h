@@ -62,6 +62,8 @@ typedef struct {
     ngx_uint_t                   target;    /* fixed_target, reservoirSize */
     ngx_uint_t                   rate;      /* in millionths */
     ngx_mesh_sampling_row_t     *row;       /* never NULL when in force */
+    ngx_uint_t                   any;       /* unsigned  any:1; everything
+                                               matches; set with "row" */
 } ngx_mesh_sampling_rule_t;
 
 

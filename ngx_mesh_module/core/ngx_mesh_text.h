@@ -30,7 +30,9 @@ ngx_uint_t ngx_mesh_text_plain(u_char *p, u_char *s, size_t len);
 /* at most NGX_MESH_TEXT_NUMBER_LEN bytes; returns the end */
 u_char *ngx_mesh_text_number(u_char *p, int64_t n);
 
-/* lower case, two digits a byte; returns the end */
+/*
+ * Lower case, two digits a byte; "len" is a multiple of four.  Returns the end.
+ */
 u_char *ngx_mesh_text_hex(u_char *p, const u_char *data, size_t len);
 
 

@@ -70,27 +70,14 @@ ngx_mesh_trace_read(ngx_mesh_trace_t *trace, ngx_mesh_trace_headers_t *headers,
 {
     ngx_mesh_trace_found_t  found, w3c;
 
-    ngx_memzero(trace, sizeof(ngx_mesh_trace_t));
+    ngx_mesh_trace_new(trace, now, random);
 
     ngx_mesh_trace_find(&found, headers);
 
     trace->incoming = found.decision;
     trace->lineage = found.lineage;
 
-    ngx_memcpy(trace->span_id, random, 8);
-
-    if (!ngx_mesh_trace_not_zero(trace->span_id, 8)) {
-        trace->span_id[7] = 1;
-    }
-
     if (!found.id) {
-        trace->trace_id[0] = (u_char) (now >> 24);
-        trace->trace_id[1] = (u_char) (now >> 16);
-        trace->trace_id[2] = (u_char) (now >> 8);
-        trace->trace_id[3] = (u_char) now;
-
-        ngx_memcpy(&trace->trace_id[4], random + 8, 12);
-
         return;
     }
 
@@ -113,6 +100,27 @@ ngx_mesh_trace_read(ngx_mesh_trace_t *trace, ngx_mesh_trace_headers_t *headers,
             trace->tracestate = headers->tracestate;
         }
     }
+}
+
+
+void
+ngx_mesh_trace_new(ngx_mesh_trace_t *trace, time_t now, const u_char *random)
+{
+    uint32_t  seconds;
+    uint64_t  span_id;
+
+    ngx_memzero(trace, sizeof(ngx_mesh_trace_t));
+
+    ngx_memcpy(&span_id, random, 8);
+    ngx_memcpy(trace->span_id, random, 8);
+
+    if (span_id == 0) {
+        trace->span_id[7] = 1;
+    }
+
+    seconds = htonl((uint32_t) now);
+    ngx_memcpy(trace->trace_id, &seconds, 4);
+    ngx_memcpy(&trace->trace_id[4], random + 8, 12);
 }
 
 
@@ -494,17 +502,28 @@ ngx_mesh_trace_unhex(u_char *id, u_char *p, size_t n)
 }
 
 
+/* the digits of both ids are made in one go and put in their places */
+
 u_char *
 ngx_mesh_trace_xray(u_char *p, ngx_mesh_trace_t *trace)
 {
-    p = ngx_cpymem(p, "Root=", 5);
-    p = ngx_mesh_trace_xray_id(p, trace->trace_id);
+    u_char  digits[2 * (16 + 8)];
 
-    p = ngx_cpymem(p, ";Parent=", 8);
-    p = ngx_mesh_text_hex(p, trace->span_id, 8);
+    ngx_mesh_text_hex(ngx_mesh_text_hex(digits, trace->trace_id, 16),
+                      trace->span_id, 8);
 
-    p = ngx_cpymem(p, ";Sampled=", 9);
-    *p++ = trace->sampled ? '1' : '0';
+    ngx_memcpy(p, "Root=1-", 7);
+    ngx_memcpy(p + 7, digits, 8);
+    p[15] = '-';
+    ngx_memcpy(p + 16, digits + 8, 24);
+
+    ngx_memcpy(p + 40, ";Parent=", 8);
+    ngx_memcpy(p + 48, digits + 32, 16);
+
+    ngx_memcpy(p + 64, ";Sampled=", 9);
+    p[73] = trace->sampled ? '1' : '0';
+
+    p += 74;
 
     if (trace->lineage.len) {
         p = ngx_cpymem(p, ";Lineage=", 9);

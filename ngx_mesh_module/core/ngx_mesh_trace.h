@@ -94,6 +94,10 @@ typedef struct {
 void ngx_mesh_trace_read(ngx_mesh_trace_t *trace,
     ngx_mesh_trace_headers_t *headers, time_t now, const u_char *random);
 
+/* the same where no header came */
+void ngx_mesh_trace_new(ngx_mesh_trace_t *trace, time_t now,
+    const u_char *random);
+
 /*
  * Write without a NUL, at most ..._LEN bytes; return the end.  The span that is
  * named is "span_id", whoever sees it is its child.

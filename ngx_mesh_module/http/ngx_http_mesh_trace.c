@@ -25,11 +25,12 @@ static ngx_http_mesh_trace_t *ngx_http_mesh_trace_former(
 static ngx_int_t ngx_http_mesh_trace_create(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_conf_t *tc);
 static ngx_int_t ngx_http_mesh_trace_read(ngx_http_request_t *r,
-    ngx_http_mesh_ctx_t *ctx, ngx_mesh_trace_t *trace);
+    ngx_http_mesh_headers_t *h, ngx_mesh_trace_t *trace,
+    const uint64_t *random);
 static ngx_int_t ngx_http_mesh_trace_w3c(ngx_http_request_t *r,
     ngx_mesh_trace_headers_t *th);
 static ngx_uint_t ngx_http_mesh_trace_decide(ngx_http_request_t *r,
-    ngx_mesh_trace_t *trace, ngx_mesh_trace_conf_t *tc);
+    ngx_mesh_trace_t *trace, ngx_mesh_trace_conf_t *tc, uint32_t random);
 static ngx_int_t ngx_http_mesh_trace_write(ngx_http_request_t *r,
     ngx_http_mesh_ctx_t *ctx, ngx_uint_t notations);
 static void ngx_http_mesh_trace_single(ngx_http_request_t *r,
@@ -103,6 +104,7 @@ static ngx_int_t
 ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_trace_conf_t *tc)
 {
+    uint64_t                random[4];
     ngx_mesh_trace_t       *trace;
     ngx_http_mesh_trace_t  *t;
 
@@ -113,11 +115,14 @@ ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
     trace = &t->trace;
 
-    if (ngx_http_mesh_trace_read(r, ctx, trace) != NGX_OK) {
+    ngx_mesh_random_fill(random, 4);
+
+    if (ngx_http_mesh_trace_read(r, &ctx->headers, trace, random) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    trace->sampled = ngx_http_mesh_trace_decide(r, trace, tc);
+    trace->sampled = ngx_http_mesh_trace_decide(r, trace, tc,
+                                                (uint32_t) (random[3] >> 32));
 
     t->attempts = NULL;
     t->nattempts = 0;
@@ -138,14 +143,23 @@ ngx_http_mesh_trace_create(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_mesh_trace_read(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_trace_t *trace)
+ngx_http_mesh_trace_read(ngx_http_request_t *r, ngx_http_mesh_headers_t *h,
+    ngx_mesh_trace_t *trace, const uint64_t *random)
 {
-    uint64_t                   random[3];
-    ngx_http_mesh_headers_t   *h;
-    ngx_mesh_trace_headers_t   th;
+    ngx_mesh_trace_headers_t  th;
 
-    h = &ctx->headers;
+    /* the others of B3 mean nothing without these */
+
+    if (h->xray == NULL
+        && h->traceparent == NULL
+        && h->b3 == NULL
+        && h->b3_trace_id == NULL
+        && h->b3_sampled == NULL
+        && h->b3_flags == NULL)
+    {
+        ngx_mesh_trace_new(trace, ngx_time(), (u_char *) random);
+        return NGX_OK;
+    }
 
     ngx_memzero(&th, sizeof(ngx_mesh_trace_headers_t));
 
@@ -161,10 +175,6 @@ ngx_http_mesh_trace_read(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     if (h->repeated && ngx_http_mesh_trace_w3c(r, &th) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    random[0] = ngx_mesh_random();
-    random[1] = ngx_mesh_random();
-    random[2] = ngx_mesh_random();
 
     ngx_mesh_trace_read(trace, &th, ngx_time(), (u_char *) random);
 
@@ -245,7 +255,7 @@ ngx_http_mesh_trace_w3c(ngx_http_request_t *r, ngx_mesh_trace_headers_t *th)
 
 static ngx_uint_t
 ngx_http_mesh_trace_decide(ngx_http_request_t *r, ngx_mesh_trace_t *trace,
-    ngx_mesh_trace_conf_t *tc)
+    ngx_mesh_trace_conf_t *tc, uint32_t random)
 {
     ngx_mesh_sampling_request_t  rq;
 
@@ -259,7 +269,7 @@ ngx_http_mesh_trace_decide(ngx_http_request_t *r, ngx_mesh_trace_t *trace,
     rq.path = r->uri;
 
     return ngx_mesh_sampling_decide(tc->sampling, &rq, ngx_current_msec / 1000,
-                                    (uint32_t) (ngx_mesh_random() >> 32));
+                                    random);
 }
 
 
