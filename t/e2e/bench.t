@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 #
-# The benchmark's pairs, in their short form: that both proxies are measured, that
-# each variant does what it is measured for, that a target that is missed is said
-# to be, as is a machine that was not quiet, and that nothing is left of a run.
-# How fast anything is, is not asked here.
+# The benchmark's pairs, in their short form: that both proxies are measured,
+# that each variant does what it is measured for, that a target that is missed
+# is said to be, as is a machine that was not quiet, and that nothing is left of
+# a run.  How fast anything is, is not asked here.
 
 import glob
 import json
@@ -173,8 +173,9 @@ def swaps():
             'nodes': 1, 'endpoints': 2, 'backends': 50, 'document_kb': 3,
             'load': [dict.fromkeys(('cold_s', 'applied_s', 'cpu_s', 'small_kb',
                                     'large_kb', 'peak_kb'), 1)],
-            'swap': {'rate': 2000, 'applied_s': [1] * 6, 'before_kb': 1,
-                     'after_kb': 1, 'phases': phases(quiet, swapped)}}})
+            'swap': {'rate': 2000, 'applied_s': [1] * 6, 'errors': 0,
+                     'before_kb': 1, 'after_kb': 1,
+                     'phases': phases(quiet, swapped)}}})
         tap.same(got, ['PASS', want, 'PASS'], 'p99 %s beside %s: %s'
                  % (swapped, quiet, want))
         tap.ok(text in report, 'and how much it varies', report)

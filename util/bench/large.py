@@ -148,31 +148,40 @@ def swap(docs, proxy, name):
     return applied, name
 
 
+def alternate(bench, docs, proxy):
+    """Phases as (start, end, swaps), and seconds that each swap took."""
+
+    name, applied, phases = 'a', [], []
+
+    time.sleep(1)       # connections are made
+    for _ in range(bench.phases):
+        start = time.time()
+        time.sleep(PHASE)
+        end = time.time()
+        took, name = swap(docs, proxy, name)
+        applied += took
+        phases += [(start, end, 0), (end, time.time(), len(took))]
+    return phases, applied
+
+
 def swapping(bench, docs):
     """A constant rate; the document is replaced in every other phase."""
 
     bench.progress(SECTION, 0, 'swap', 'mesh')
-    name, applied, phases = 'a', [], []
 
-    with start(bench, docs, name) as proxy:
+    with start(bench, docs, 'a') as proxy:
         before = system.memory_kb(proxy.process.pids())
         # some more, as a document may take its time
-        client = load.ConstantRate(proxy, RATE, 2 * bench.phases * PHASE + 5,
-                                   bench.cores.load, CONNECTIONS)
-        time.sleep(1)
-        for _ in range(bench.phases):
-            t0 = time.time()
-            time.sleep(PHASE)
-            t1 = time.time()
-            took, name = swap(docs, proxy, name)
-            applied += took
-            phases += [(t0, t1, 0), (t1, time.time(), len(took))]
-        rows = client.wait()
+        with load.ConstantRate(proxy, RATE, 2 * bench.phases * PHASE + 5,
+                               bench.cores.load, CONNECTIONS) as client:
+            phases, applied = alternate(bench, docs, proxy)
+            rows = client.wait()
         after = system.memory_kb(proxy.process.pids())
 
     if max(rows)[0] < phases[-1][1]:
         raise RuntimeError('requests ended before the swaps did')
     return {'rate': RATE, 'applied_s': applied,
+            'errors': sum(status != 200 for _, status, _ in rows),
             'phases': [phase(rows, *p) for p in phases],
             'before_kb': before['pss'], 'after_kb': after['pss'],
             'peak_kb': after['peak']}

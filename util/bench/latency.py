@@ -18,8 +18,9 @@ CONTESTANTS = ('direct', 'nginx', 'mesh', 'haproxy', 'envoy')
 
 def sample(proxy, bench):
     cut = 0.5       # connections are made, caches fill
-    rows = load.ConstantRate(proxy, RATE, bench.seconds + 1, bench.cores.load,
-                             CONNECTIONS).wait()
+    with load.ConstantRate(proxy, RATE, bench.seconds + 1, bench.cores.load,
+                           CONNECTIONS) as client:
+        rows = client.wait()
     first = min(r[0] for r in rows)
     rows = [r for r in rows if r[0] >= first + cut]
     values = [r[2] for r in rows]

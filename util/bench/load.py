@@ -30,17 +30,12 @@ def _microseconds(text):
     return float(number) * {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 6e7}[unit]
 
 
-class Wrk:
-    """A closed loop, in the background."""
+class Client:
+    """A load generator in the background; it does not outlive its "with"."""
 
-    def __init__(self, proxy, seconds, core, connections=CONNECTIONS):
-        shape = proxy.shape
+    def __init__(self, argv, core):
         self.popen = subprocess.Popen(
-            [proxies.program('wrk'), '-t1', '-c%d' % connections,
-             '-d%ds' % seconds, '--latency', '-H', 'Host: ' + shape.host]
-            + _headers(shape)
-            + ['http://127.0.0.1:%d%s' % (proxy.port, shape.path)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}))
 
     def __enter__(self):
@@ -51,6 +46,18 @@ class Wrk:
             self.popen.kill()
         self.popen.stdout.close()
         self.popen.wait()
+
+
+class Wrk(Client):
+    """A closed loop."""
+
+    def __init__(self, proxy, seconds, core, connections=CONNECTIONS):
+        shape = proxy.shape
+        super().__init__(
+            [proxies.program('wrk'), '-t1', '-c%d' % connections,
+             '-d%ds' % seconds, '--latency', '-H', 'Host: ' + shape.host]
+            + _headers(shape)
+            + ['http://127.0.0.1:%d%s' % (proxy.port, shape.path)], core)
 
     def wait(self):
         """requests, rps, p50_us, p99_us, errors"""
@@ -100,7 +107,7 @@ def requests(proxy, number, core, connections=8):
                            % (number, text))
 
 
-class ConstantRate:
+class ConstantRate(Client):
     """"rate" requests a second over "connections", whatever the answers take.
 
     With many connections next to no request waits for the one before it, so
@@ -116,13 +123,11 @@ class ConstantRate:
         if os.path.exists(self.log):
             os.unlink(self.log)
         self.seconds = seconds
-        self.popen = subprocess.Popen(
+        super().__init__(
             _h2load(proxy, '-n%d' % (rate * seconds), '-c%d' % connections,
                     '--rps=%g' % (rate / connections),
                     '-r%d' % max(1, rate // 1000), '--rate-period=1ms',
-                    '--log-file=' + self.log),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+                    '--log-file=' + self.log), core)
 
     def wait(self):
         """[(start in s since the epoch, status, latency in us)]"""
@@ -131,7 +136,6 @@ class ConstantRate:
             text, _ = self.popen.communicate(timeout=self.seconds + 60)
         except subprocess.TimeoutExpired:
             # it does not end when answers are missing
-            self.popen.kill()
             raise RuntimeError('h2load does not end: are answers missing?')
         if self.popen.returncode != 0:
             raise RuntimeError('h2load: ' + text)
