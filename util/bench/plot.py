@@ -124,18 +124,16 @@ def swaps(canvas, swap):
     y_scale = (bottom - top) / max(max(values), limit)
 
     canvas.line([(left, bottom), (WIDTH - 24, bottom)], INK)
-    canvas.text(left - 8, bottom + 4, '0', 11, 'end')
-    for value, note in ((quiet, ''), (limit, 'twice the p99 of a quiet one')):
+    for value, below in ((quiet, 8), (limit, 0)):
         y = bottom - value * y_scale
         canvas.line([(left, y), (WIDTH - 24, y)], FAINT, 1, '4 3')
-        canvas.text(left - 8, y + 4, '%.2f ms' % (value / 1e3), 11, 'end')
-        canvas.text(WIDTH - 24, y - 4, note, 11, 'end', '#666666')
+        canvas.text(left - 8, y + below, '%.2f ms' % (value / 1e3), 11, 'end')
 
     n = 0
     for swapped, window in series:
         x = left + n * x_scale
         canvas.text(x + 4, bottom + 16,
-                    'a swap every 2 s' if swapped else 'quiet', 11)
+                    'swaps' if swapped else 'quiet', 11)
         if n:
             canvas.line([(x, top), (x, bottom)], FAINT)
         for i, value in enumerate(window):
@@ -173,8 +171,9 @@ def draw(results):
 
     for r in results.get('large', {}).values():
         if r.get('swap'):
-            canvas.title('p99 of each second while documents of 100,000 '
-                         'endpoints are swapped')
+            canvas.title('p99 of each second, and documents of 100,000 '
+                         'endpoints swapped', 'lines: a quiet phase, twice '
+                         'that')
             swaps(canvas, r['swap'])
             break
 
