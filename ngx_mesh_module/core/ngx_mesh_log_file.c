@@ -62,6 +62,12 @@ typedef struct {
 } ngx_mesh_log_worker_t;
 
 
+/* in a mapping of its own: the heap that serves requests gets no hole */
+
+#define ngx_mesh_log_file_size(len)                                           \
+    (sizeof(ngx_mesh_log_file_t) + NGX_MESH_LOG_FILE_BUFFER + (len) + 1)
+
+
 static void ngx_mesh_log_file_reopen(ngx_open_file_t *file, ngx_log_t *log);
 static ngx_fd_t ngx_mesh_log_file_standard(ngx_fd_t fd);
 static ngx_int_t ngx_mesh_log_file_open(ngx_mesh_log_file_t *file);
@@ -299,9 +305,12 @@ ngx_mesh_log_file_get(ngx_str_t *path)
         }
     }
 
-    file = ngx_calloc(sizeof(ngx_mesh_log_file_t) + NGX_MESH_LOG_FILE_BUFFER
-                      + path->len + 1, ngx_cycle->log);
-    if (file == NULL) {
+    file = mmap(NULL, ngx_mesh_log_file_size(path->len),
+                PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+
+    if (file == MAP_FAILED) {
+        ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, ngx_errno,
+                      "mmap(%uz) failed", ngx_mesh_log_file_size(path->len));
         return NULL;
     }
 
@@ -500,7 +509,11 @@ ngx_mesh_log_file_free(ngx_mesh_log_file_t *file)
 
     ngx_mesh_log_file_close(file);
     ngx_queue_remove(&file->queue);
-    ngx_free(file);
+
+    if (munmap(file, ngx_mesh_log_file_size(file->path.len)) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "munmap() failed");
+    }
 }
 
 

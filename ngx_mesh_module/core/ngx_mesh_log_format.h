@@ -42,6 +42,11 @@ typedef enum {
     NGX_MESH_LOG_AUTHORITY,
     NGX_MESH_LOG_SCHEME,
 
+    NGX_MESH_LOG_REQUEST_ID,        /* REQ() of headers that the caller has at
+                                       hand: nothing is to be looked up */
+    NGX_MESH_LOG_USER_AGENT,
+    NGX_MESH_LOG_FORWARDED_FOR,
+
     NGX_MESH_LOG_STATUS,            /* RESP(): strings */
     NGX_MESH_LOG_SERVICE_TIME,
 
@@ -131,7 +136,7 @@ typedef struct {
 
 
 /*
- * The headers of the request that a format asks for are in "names", so that all
+ * Headers of the request that are to be looked up are in "names", so that all
  * are found in one pass.  "mask" has the bits of their ngx_mesh_log_name_bit():
  * most of the headers of a request are told apart by it.
  */

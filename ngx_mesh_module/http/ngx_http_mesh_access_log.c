@@ -198,19 +198,47 @@ ngx_http_mesh_access_log_value(void *data, ngx_mesh_log_operand_t *operand,
 
     case NGX_MESH_LOG_REQ:
         h = line->headers[operand->slot];
+        break;
 
-        if (h) {
-            ngx_http_mesh_access_log_string(value, h->value);
+    case NGX_MESH_LOG_USER_AGENT:
+        h = r->headers_in.user_agent;
+        break;
+
+    case NGX_MESH_LOG_FORWARDED_FOR:
+        h = line->ctx->headers.forwarded_for;
+        break;
+
+    case NGX_MESH_LOG_REQUEST_ID:
+        h = line->ctx->headers.request_id;
+
+        /* one that was made here */
+
+        if (h && h->value.data == line->ctx->headers.id) {
+            ngx_http_mesh_access_log_plain(value, h->value);
+            return;
         }
 
-        return;
+        break;
 
     case NGX_MESH_LOG_PATH:
         ngx_http_mesh_access_log_string(value, r->unparsed_uri);
         return;
 
     case NGX_MESH_LOG_METHOD:
-        ngx_http_mesh_access_log_string(value, r->method_name);
+        ngx_http_mesh_access_log_plain(value, r->method_name);
+        return;
+
+    case NGX_MESH_LOG_AUTHORITY:
+        ngx_http_mesh_host(r, &value->string);
+
+        if (value->string.len) {
+            value->type = NGX_MESH_LOG_VALUE_STRING;
+        }
+
+        return;
+
+    case NGX_MESH_LOG_RESPONSE_FLAGS:
+        ngx_http_mesh_access_log_flags(line, 0, value);
         return;
 
     case NGX_MESH_LOG_START_TIME:
@@ -244,5 +272,9 @@ ngx_http_mesh_access_log_value(void *data, ngx_mesh_log_operand_t *operand,
     default:
         ngx_http_mesh_access_log_other(line, operand, value);
         return;
+    }
+
+    if (h) {
+        ngx_http_mesh_access_log_string(value, h->value);
     }
 }

@@ -109,5 +109,9 @@ void ngx_http_mesh_access_log_tls(ngx_http_mesh_access_log_line_t *line,
 void ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
     ngx_mesh_log_op_e op, ngx_mesh_log_value_t *value);
 
+/* Envoy's flags; "full": their long names */
+void ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
+    ngx_uint_t full, ngx_mesh_log_value_t *value);
+
 
 #endif /* _NGX_HTTP_MESH_ACCESS_LOG_H_INCLUDED_ */

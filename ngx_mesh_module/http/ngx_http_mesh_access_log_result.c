@@ -21,9 +21,6 @@ static void ngx_http_mesh_access_log_service_time(
 static void ngx_http_mesh_access_log_digits(
     ngx_http_mesh_access_log_line_t *line, int64_t n,
     ngx_mesh_log_value_t *value);
-static void ngx_http_mesh_access_log_flags(
-    ngx_http_mesh_access_log_line_t *line, ngx_uint_t full,
-    ngx_mesh_log_value_t *value);
 static void ngx_http_mesh_access_log_details(
     ngx_http_mesh_access_log_line_t *line, ngx_mesh_log_value_t *value);
 static void ngx_http_mesh_access_log_grpc(
@@ -56,10 +53,6 @@ ngx_http_mesh_access_log_result(ngx_http_mesh_access_log_line_t *line,
 
     case NGX_MESH_LOG_SERVICE_TIME:
         ngx_http_mesh_access_log_service_time(line, value);
-        return;
-
-    case NGX_MESH_LOG_RESPONSE_FLAGS:
-        ngx_http_mesh_access_log_flags(line, 0, value);
         return;
 
     case NGX_MESH_LOG_RESPONSE_FLAGS_LONG:
@@ -140,7 +133,7 @@ ngx_http_mesh_access_log_digits(ngx_http_mesh_access_log_line_t *line,
 
 /* in the order of Envoy's ResponseFlag */
 
-static void
+void
 ngx_http_mesh_access_log_flags(ngx_http_mesh_access_log_line_t *line,
     ngx_uint_t full, ngx_mesh_log_value_t *value)
 {

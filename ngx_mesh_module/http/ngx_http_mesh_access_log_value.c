@@ -54,7 +54,6 @@ ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
         return;
 
     case NGX_MESH_LOG_PATH_WITHOUT_QUERY:
-    case NGX_MESH_LOG_AUTHORITY:
     case NGX_MESH_LOG_SCHEME:
     case NGX_MESH_LOG_PROTOCOL:
     case NGX_MESH_LOG_HOSTNAME:
@@ -96,7 +95,6 @@ ngx_http_mesh_access_log_other(ngx_http_mesh_access_log_line_t *line,
     case NGX_MESH_LOG_STATUS:
     case NGX_MESH_LOG_SERVICE_TIME:
     case NGX_MESH_LOG_RESPONSE_CODE_DETAILS:
-    case NGX_MESH_LOG_RESPONSE_FLAGS:
     case NGX_MESH_LOG_RESPONSE_FLAGS_LONG:
     case NGX_MESH_LOG_LOCAL_REPLY_BODY:
     case NGX_MESH_LOG_GRPC_STATUS:
@@ -137,10 +135,6 @@ ngx_http_mesh_access_log_request(ngx_http_request_t *r, ngx_mesh_log_op_e op,
             s.len = mark - s.data;
         }
 
-        break;
-
-    case NGX_MESH_LOG_AUTHORITY:
-        ngx_http_mesh_host(r, &s);
         break;
 
     case NGX_MESH_LOG_SCHEME:

@@ -126,6 +126,15 @@ ngx_http_mesh_observe_header(ngx_table_elt_t *h,
     case 15:
         ngx_http_mesh_observe_keep(h, headers, &headers->xray,
                                    "x-amzn-trace-id");
+
+        /* this one may be there several times */
+
+        if (headers->forwarded_for == NULL
+            && ngx_memcmp(h->lowcase_key, "x-forwarded-for", 15) == 0)
+        {
+            headers->forwarded_for = h;
+        }
+
         break;
 
     case 17:

@@ -38,6 +38,7 @@ typedef struct {
     ngx_table_elt_t          *b3_flags;
     ngx_table_elt_t          *request_id;       /* X-Request-Id */
     ngx_table_elt_t          *forwarded_proto;  /* X-Forwarded-Proto */
+    ngx_table_elt_t          *forwarded_for;    /* the first X-Forwarded-For */
     ngx_table_elt_t          *expected_timeout; /* x-envoy-expected-... */
     ngx_uint_t                repeated;         /* one of these was */
     ngx_mesh_trace_conf_t    *conf;             /* which headers to set */

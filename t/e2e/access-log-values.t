@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
 
 import mesh_h2
 from mesh_test import (Backend, Sidecar, connect, directory, document,
-                       free_port, listen_http2, node, reply, request, tap,
-                       wait)
+                       free_port, listen_http2, node, read_all, reply, request,
+                       tap, wait)
 
 TIME = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'
 UUID = r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
@@ -109,6 +109,27 @@ def default_lines():
            'default: both have the id that was made')
     tap.ok(all(INSIGHTS.fullmatch(x) for x in lines),
            'default: the pattern of the dashboards takes it apart')
+    p.end()
+
+
+def repeated():
+    """Of a header that comes several times the first one counts."""
+    p = Proxy(text='%REQ(X-FORWARDED-FOR)% %REQ(USER-AGENT)% '
+              '%REQ(X-REQUEST-ID)% %REQ(X-OTHER)% '
+              '%REQ(X-NONE?X-REQUEST-ID)% '
+              '%REQ_WITHOUT_QUERY(X-FORWARDED-FOR)% %UPSTREAM_CLUSTER%\n')
+    with connect(p.nginx.egress) as s:
+        s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n'
+                  b'X-Forwarded-For: 10.0.0.1?\r\nUser-Agent: one\r\n'
+                  b'X-Request-Id: first\r\nX-Other: a\r\n'
+                  b'X-Forwarded-For: 10.0.0.2\r\nUser-Agent: two\r\n'
+                  b'X-Request-Id: second\r\nX-Other: b\r\n'
+                  b'Connection: close\r\n\r\n')
+        read_all(s)
+    out = [x for x in p.lines(2) if 'egress' in x]
+    tap.same([x.split(' cds_')[0] for x in out],
+             ['10.0.0.1? one first a first 10.0.0.1'],
+             'repeated: the first one counts')
     p.end()
 
 
@@ -505,5 +526,5 @@ access_log_filter sampled;
     p.end()
 
 
-tap.run(default_lines, samples, flags, flags_of_clients, connections,
-        certificates, grpc, sampled, service_time, early_answer)
+tap.run(default_lines, repeated, samples, flags, flags_of_clients,
+        connections, certificates, grpc, sampled, service_time, early_answer)
