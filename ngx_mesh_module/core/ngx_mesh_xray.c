@@ -42,6 +42,15 @@ typedef struct {
     ngx_mesh_xray_bytes(out, (u_char *) s, sizeof(s) - 1)
 
 
+/* "name" is a literal; without a value there is none */
+
+#define ngx_mesh_xray_annotation(out, name, value)                            \
+    if ((value)->len) {                                                       \
+        ngx_mesh_xray_value(out, (u_char *) ",\"" name "\":\"",               \
+                            sizeof(",\"" name "\":\"") - 1, value);           \
+    }
+
+
 #define ngx_mesh_xray_is_plain(c)                                             \
     ((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
 
@@ -55,8 +64,8 @@ static void ngx_mesh_xray_url(ngx_mesh_xray_out_t *out,
     ngx_mesh_span_t *span);
 static void ngx_mesh_xray_annotations(ngx_mesh_xray_out_t *out,
     ngx_mesh_xray_proxy_t *proxy, ngx_mesh_span_t *span);
-static void ngx_mesh_xray_annotation(ngx_mesh_xray_out_t *out,
-    const char *name, ngx_str_t *value);
+static void ngx_mesh_xray_value(ngx_mesh_xray_out_t *out, u_char *name,
+    size_t len, ngx_str_t *value);
 static void ngx_mesh_xray_attempts(ngx_mesh_xray_out_t *out,
     ngx_mesh_span_t *attempts, ngx_uint_t n);
 static void ngx_mesh_xray_name(ngx_mesh_xray_out_t *out, ngx_str_t *name);
@@ -263,17 +272,12 @@ ngx_mesh_xray_annotations(ngx_mesh_xray_out_t *out,
 
 
 static void
-ngx_mesh_xray_annotation(ngx_mesh_xray_out_t *out, const char *name,
+ngx_mesh_xray_value(ngx_mesh_xray_out_t *out, u_char *name, size_t len,
     ngx_str_t *value)
 {
-    if (value->len == 0) {
-        return;
-    }
-
-    ngx_mesh_xray_text(out, ",\"");
-    ngx_mesh_xray_bytes(out, (u_char *) name, ngx_strlen(name));
-    ngx_mesh_xray_text(out, "\":");
-    ngx_mesh_xray_string(out, value, NGX_MESH_XRAY_VALUE_MAX);
+    ngx_mesh_xray_bytes(out, name, len);
+    (void) ngx_mesh_xray_string_part(out, value, NGX_MESH_XRAY_VALUE_MAX);
+    ngx_mesh_xray_text(out, "\"");
 }
 
 
@@ -488,20 +492,36 @@ ngx_mesh_xray_bytes(ngx_mesh_xray_out_t *out, u_char *data, size_t len)
 }
 
 
-/* seconds */
+/* seconds; most spans of a moment begin and end in the same one */
 
 static void
 ngx_mesh_xray_time(ngx_mesh_xray_out_t *out, uint64_t us)
 {
-    u_char  *p;
+    u_char    *p;
+    uint64_t   sec;
+    uint32_t   fraction, digits;
 
-    /* a million more has seven digits; the first one becomes the point */
+    static size_t    len;           /* of this process */
+    static u_char    text[NGX_MESH_TEXT_NUMBER_LEN];
+    static uint64_t  cached;
 
-    out->p = ngx_mesh_text_number(out->p, us / 1000000);
+    sec = us / 1000000;
 
-    p = out->p;
-    out->p = ngx_mesh_text_number(p, 1000000 + us % 1000000);
-    *p = '.';
+    if (sec != cached || len == 0) {
+        len = ngx_mesh_text_number(text, sec) - text;
+        cached = sec;
+    }
+
+    p = ngx_cpymem(out->p, text, len);
+    *p++ = '.';
+
+    fraction = (uint32_t) (us - sec * 1000000);
+
+    for (digits = 100000; digits; digits /= 10) {
+        *p++ = (u_char) ('0' + fraction / digits % 10);
+    }
+
+    out->p = p;
 }
 
 

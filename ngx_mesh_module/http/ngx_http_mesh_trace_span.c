@@ -19,6 +19,7 @@
 
 
 #define NGX_HTTP_MESH_SPAN_CLUSTER  640     /* the name of a cluster */
+#define NGX_HTTP_MESH_SPAN_NAME     255     /* of what is in it */
 
 
 static void ngx_http_mesh_span_tell(ngx_http_request_t *r,
@@ -35,6 +36,8 @@ static void ngx_http_mesh_span_client(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_mesh_span_address(ngx_str_t *s);
 static void ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_span_t *span, u_char *cluster);
+static u_char *ngx_http_mesh_span_cluster(u_char *p, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_cluster_t *c, ngx_uint_t ingress);
 static void ngx_http_mesh_span_xray(ngx_mesh_trace_conf_t *tc,
     ngx_mesh_span_t *span, ngx_mesh_span_t *attempts, ngx_uint_t n);
 static ngx_uint_t ngx_http_mesh_span_attempts(ngx_http_mesh_ctx_t *ctx,
@@ -324,8 +327,6 @@ ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
 {
     ngx_mesh_cluster_t  *c;
 
-    static const char  *protocols[] = { "http", "http2", "grpc", "tcp" };
-
     if (ctx->service) {
         span->service = ctx->service->name;
     }
@@ -347,15 +348,45 @@ ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
     span->node = c->node->name;
 
     span->cluster.data = cluster;
-    span->cluster.len = ngx_snprintf(cluster, NGX_HTTP_MESH_SPAN_CLUSTER,
-                                     "cds_%s_%V_%V_%s_%ui",
-                                     span->kind == NGX_MESH_SPAN_SERVER
-                                     ? "ingress" : "egress",
-                                     &ctx->snapshot->model->mesh_name,
-                                     &c->node->name,
-                                     protocols[c->listener->protocol],
-                                     (ngx_uint_t) c->listener->port)
+    span->cluster.len = ngx_http_mesh_span_cluster(cluster, ctx, c,
+                                          span->kind == NGX_MESH_SPAN_SERVER)
                         - cluster;
+}
+
+
+/* "cds_egress_MESH_NODE_http_8080", as Envoy has it */
+
+static u_char *
+ngx_http_mesh_span_cluster(u_char *p, ngx_http_mesh_ctx_t *ctx,
+    ngx_mesh_cluster_t *c, ngx_uint_t ingress)
+{
+    ngx_str_t  *mesh, *node;
+
+    static const ngx_str_t  protocols[] = {
+        ngx_string("_http_"),
+        ngx_string("_http2_"),
+        ngx_string("_grpc_"),
+        ngx_string("_tcp_")
+    };
+
+    mesh = &ctx->snapshot->model->mesh_name;
+    node = &c->node->name;
+
+    if (ingress) {
+        p = ngx_cpymem(p, "cds_ingress_", sizeof("cds_ingress_") - 1);
+
+    } else {
+        p = ngx_cpymem(p, "cds_egress_", sizeof("cds_egress_") - 1);
+    }
+
+    p = ngx_cpymem(p, mesh->data, ngx_min(mesh->len, NGX_HTTP_MESH_SPAN_NAME));
+    *p++ = '_';
+    p = ngx_cpymem(p, node->data, ngx_min(node->len, NGX_HTTP_MESH_SPAN_NAME));
+
+    p = ngx_cpymem(p, protocols[c->listener->protocol].data,
+                   protocols[c->listener->protocol].len);
+
+    return ngx_mesh_text_number(p, c->listener->port);
 }
 
 

@@ -262,13 +262,22 @@ class Authority:
                      '/CN=' + name, '-out', base + '.csr')
         with open(base + '.ext', 'w') as f:
             f.write('subjectAltName=%s\n' % san)
-        days = ('-days', '2')
-        if expired:
-            # openssl x509 of Debian 12 has no dates in the past but these
-            days = ('-days', '-1')
-        self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.ca,
-                     '-CAkey', self.path + '/ca.key', '-CAcreateserial',
-                     '-extfile', base + '.ext', '-out', base + '.crt', *days)
+
+        def sign(*dates):
+            self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.ca,
+                         '-CAkey', self.path + '/ca.key', '-CAcreateserial',
+                         '-extfile', base + '.ext', '-out', base + '.crt',
+                         *dates)
+
+        if not expired:
+            sign('-days', '2')
+        else:
+            # OpenSSL 3.4 takes dates, and no negative days any more
+            try:
+                sign('-days', '-1')
+            except subprocess.CalledProcessError:
+                sign('-not_before', '20200101000000Z',
+                     '-not_after', '20200102000000Z')
         return base + '.crt', base + '.key'
 
     def context(self, name, san, clients=False, expired=False):
