@@ -13,7 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 
-from mesh_test import (SANITIZE, Backend, Load, Sidecar, at_end, directory,
+from mesh_test import (Backend, Load, Sidecar, at_end, directory,
                        document, node, tap, wait)
 
 

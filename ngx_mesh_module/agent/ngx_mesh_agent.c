@@ -381,7 +381,18 @@ ngx_mesh_agent_slice(ngx_mesh_agent_t *ag)
     (void) clock_gettime(CLOCK_MONOTONIC, &start);
 
     do {
-        rc = ngx_mesh_loader_step(ag->loader, NGX_MESH_AGENT_UNITS);
+        if (ag->valid) {
+            rc = ngx_mesh_shm_touch(ag->mcf->shm, ag->text.len, &ag->touched);
+
+        } else {
+            rc = ngx_mesh_loader_step(ag->loader, NGX_MESH_AGENT_UNITS);
+
+            if (rc == NGX_OK) {
+                ag->valid = 1;
+                ag->touched = 0;
+                rc = NGX_AGAIN;
+            }
+        }
 
         (void) clock_gettime(CLOCK_MONOTONIC, &now);
 
@@ -603,6 +614,7 @@ ngx_mesh_agent_drop(ngx_mesh_agent_t *ag)
     if (ag->loader) {
         ngx_mesh_loader_free(ag->loader);
         ag->loader = NULL;
+        ag->valid = 0;
     }
 
     if (ag->text.data) {

@@ -92,6 +92,7 @@ struct ngx_mesh_agent_s {
     ngx_mesh_loader_t             *loader;
     ngx_str_t                      text;
     u_char                         content[NGX_MESH_DIGEST_LEN];
+    size_t                         touched; /* of the zone, for it */
 
     /* the shared document whose digest is "digest" */
     ngx_atomic_uint_t              seq;
@@ -114,6 +115,7 @@ struct ngx_mesh_agent_s {
     unsigned                       first:1;     /* worker 0 */
     unsigned                       agent:1;     /* which logs */
     unsigned                       busy:1;      /* a task is in the thread */
+    unsigned                       valid:1;     /* the loader has a model */
     unsigned                       saving:1;    /* to write "state" */
     unsigned                       unsaved:1;
     unsigned                       source_failed:1;

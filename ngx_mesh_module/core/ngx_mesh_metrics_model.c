@@ -33,6 +33,8 @@ static ngx_int_t ngx_mesh_metrics_service(ngx_mesh_metrics_t *m,
 static ngx_mesh_metrics_row_t *ngx_mesh_metrics_target(ngx_mesh_metrics_t *m,
     ngx_mesh_virtual_service_t *service, ngx_mesh_route_t *route,
     ngx_mesh_target_t *target);
+static void ngx_mesh_metrics_forget_service(
+    ngx_mesh_virtual_service_t *service);
 static void ngx_mesh_metrics_forget_clusters(ngx_mesh_virtual_node_t *node,
     ngx_mesh_cluster_t *clusters);
 
@@ -180,33 +182,49 @@ ngx_mesh_metrics_target(ngx_mesh_metrics_t *m,
 }
 
 
-void
-ngx_mesh_metrics_forget(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app)
+ngx_int_t
+ngx_mesh_metrics_forget(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app,
+    ngx_uint_t *step)
 {
-    ngx_uint_t                   i, j, k, n;
-    ngx_mesh_virtual_node_t     *node;
-    ngx_mesh_virtual_service_t  *service;
+    ngx_uint_t                i, end;
+    ngx_mesh_virtual_node_t  *node;
 
-    if (app) {
+    if (*step == 0 && app) {
         ngx_mesh_metrics_forget_clusters(model->node, app);
     }
 
-    for (i = 0; i < model->nnodes; i++) {
-        node = &model->nodes[i];
-        ngx_mesh_metrics_forget_clusters(node, node->clusters);
-    }
+    end = ngx_min(*step + NGX_MESH_METRICS_STEP,
+                  model->nnodes + model->nservices);
 
-    for (i = 0; i < model->nservices; i++) {
-        service = &model->services[i];
+    for (i = *step; i < end; i++) {
 
-        if (service->metrics == NULL) {
-            break;
+        if (i < model->nnodes) {
+            node = &model->nodes[i];
+            ngx_mesh_metrics_forget_clusters(node, node->clusters);
+            continue;
         }
 
-        for (j = 0, n = 0; j < service->nroutes; j++) {
-            for (k = 0; k < service->routes[j]->ntargets; k++) {
-                ngx_mesh_metrics_release(service->metrics[n++]);
-            }
+        ngx_mesh_metrics_forget_service(&model->services[i - model->nnodes]);
+    }
+
+    *step = end;
+
+    return (end == model->nnodes + model->nservices) ? NGX_OK : NGX_AGAIN;
+}
+
+
+static void
+ngx_mesh_metrics_forget_service(ngx_mesh_virtual_service_t *service)
+{
+    ngx_uint_t  i, j, n;
+
+    if (service->metrics == NULL) {
+        return;
+    }
+
+    for (i = 0, n = 0; i < service->nroutes; i++) {
+        for (j = 0; j < service->routes[i]->ntargets; j++) {
+            ngx_mesh_metrics_release(service->metrics[n++]);
         }
     }
 }

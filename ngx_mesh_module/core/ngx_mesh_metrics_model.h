@@ -30,8 +30,12 @@
 ngx_int_t ngx_mesh_metrics_prepare(ngx_mesh_metrics_t *m,
     ngx_mesh_model_t *model, ngx_mesh_cluster_t *app, ngx_uint_t *step);
 
-/* gives the rows of a model back, also of one that was prepared in part */
-void ngx_mesh_metrics_forget(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app);
+/*
+ * A step of giving the rows of a model back, also of one that was prepared in
+ * part; "step" as before.  NGX_OK or NGX_AGAIN.
+ */
+ngx_int_t ngx_mesh_metrics_forget(ngx_mesh_model_t *model,
+    ngx_mesh_cluster_t *app, ngx_uint_t *step);
 
 /*
  * "cds_egress_MESH_NODE_PROTOCOL_PORT", as App Mesh named clusters, or

@@ -22,6 +22,7 @@
 #include "ngx_mesh_conf.h"
 #include "ngx_mesh_idle.h"
 #include "ngx_mesh_outlier.h"
+#include "ngx_mesh_pool.h"
 #include "ngx_mesh_retry.h"
 #include "ngx_mesh_snapshot.h"
 #include "ngx_mesh_wake.h"
@@ -450,6 +451,7 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_mesh_pool_init_worker(cycle);
     (void) ngx_mesh_snapshot_init_worker(cycle, mcf);
     ngx_mesh_outlier_init_worker(cycle, mcf);
     ngx_mesh_log_init_worker(cycle, &mcf->log,
@@ -493,6 +495,7 @@ ngx_mesh_exit_process(ngx_cycle_t *cycle)
     ngx_mesh_xray_close();
 
     ngx_mesh_snapshot_exit_worker();
+    ngx_mesh_pool_exit_worker();
     ngx_mesh_metrics_exit_worker(mcf->metrics);
     ngx_mesh_shm_exit_worker(mcf->shm);
 }

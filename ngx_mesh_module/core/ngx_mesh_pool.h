@@ -26,7 +26,12 @@
  */
 ngx_pool_t *ngx_mesh_pool_create(size_t size, ngx_log_t *log);
 
+/* its memory must not be used any more; a worker gives it back by and by */
 void ngx_mesh_pool_destroy(ngx_pool_t *pool);
+
+/* by a worker with an event loop; before that, and after it, all at once */
+void ngx_mesh_pool_init_worker(ngx_cycle_t *cycle);
+void ngx_mesh_pool_exit_worker(void);
 
 
 #endif /* _NGX_MESH_POOL_H_INCLUDED_ */

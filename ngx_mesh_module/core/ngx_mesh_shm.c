@@ -25,6 +25,9 @@
 #include "ngx_mesh_shm_zone.h"
 
 
+#define NGX_MESH_SHM_PAGES  16      /* touched in a step */
+
+
 static ngx_int_t ngx_mesh_shm_init_zone(ngx_shm_zone_t *zone, void *data);
 static ngx_mesh_shm_head_t *ngx_mesh_shm_make(ngx_slab_pool_t *shpool);
 static ngx_uint_t ngx_mesh_shm_valid(ngx_mesh_shm_head_t *sh);
@@ -385,6 +388,28 @@ ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text, ngx_str_t *version,
     ngx_shmtx_unlock(&shm->shpool->mutex);
 
     return rc;
+}
+
+
+/* a byte of a page is read: a worker may still read the document before */
+
+ngx_int_t
+ngx_mesh_shm_touch(ngx_mesh_shm_t *shm, size_t size, size_t *done)
+{
+    size_t                    end;
+    ngx_mesh_shm_document_t  *doc;
+
+    doc = &shm->sh->documents[(shm->sh->seq + 1) & 1];
+
+    size = ngx_min(size, doc->room);
+    end = ngx_min(*done + NGX_MESH_SHM_PAGES * ngx_pagesize, size);
+
+    while (*done < end) {
+        (void) *(volatile u_char *) (doc->data + *done);
+        *done += ngx_pagesize;
+    }
+
+    return (*done < size) ? NGX_AGAIN : NGX_OK;
 }
 
 

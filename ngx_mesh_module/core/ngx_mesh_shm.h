@@ -139,6 +139,13 @@ ngx_int_t ngx_mesh_shm_publish(ngx_mesh_shm_t *shm, ngx_str_t *text,
     ngx_atomic_uint_t *seq);
 
 /*
+ * Before that, in steps: has the kernel find pages for a document of "size",
+ * which takes longer than the copy when it is the first one of its size.
+ * "done", of the caller, is 0 at first.  NGX_OK or NGX_AGAIN.
+ */
+ngx_int_t ngx_mesh_shm_touch(ngx_mesh_shm_t *shm, size_t size, size_t *done);
+
+/*
  * A copy of the document in force, allocated with ngx_alloc() and to be freed
  * by the caller with ngx_free().  NGX_DECLINED: there is none.
  */

@@ -35,10 +35,12 @@ typedef struct {
     void                    *ident[4];  /* ident[3] stands for a socket */
     ngx_event_t              timer;
     ngx_event_t              slice;
+    ngx_event_t              leave;
 
     ngx_mesh_conf_t         *conf;
     ngx_mesh_snapshot_t     *current;
     ngx_uint_t               count;     /* snapshots alive */
+    ngx_mesh_snapshot_t     *leaving;   /* whose rows are given back */
 
     /* the document being built */
     ngx_atomic_uint_t        seq;
@@ -70,6 +72,8 @@ static void ngx_mesh_snapshot_swap(void);
 static void ngx_mesh_snapshot_stop(void);
 static void ngx_mesh_snapshot_timer_handler(ngx_event_t *ev);
 static void ngx_mesh_snapshot_slice_handler(ngx_event_t *ev);
+static ngx_int_t ngx_mesh_snapshot_leave(void);
+static void ngx_mesh_snapshot_leave_handler(ngx_event_t *ev);
 static uint64_t ngx_mesh_snapshot_clock(void);
 
 
@@ -94,6 +98,11 @@ ngx_mesh_snapshot_init_worker(ngx_cycle_t *cycle, ngx_mesh_conf_t *mcf)
 
     ev = &ngx_mesh_worker.slice;
     ev->handler = ngx_mesh_snapshot_slice_handler;
+    ev->data = ngx_mesh_worker.ident;
+    ev->log = cycle->log;
+
+    ev = &ngx_mesh_worker.leave;
+    ev->handler = ngx_mesh_snapshot_leave_handler;
     ev->data = ngx_mesh_worker.ident;
     ev->log = cycle->log;
 
@@ -131,6 +140,14 @@ ngx_mesh_snapshot_exit_worker(void)
     if (current) {
         ngx_mesh_snapshot_release(current);
     }
+
+    if (ngx_mesh_worker.leave.posted) {
+        ngx_delete_posted_event(&ngx_mesh_worker.leave);
+    }
+
+    while (ngx_mesh_worker.leaving) {
+        (void) ngx_mesh_snapshot_leave();
+    }
 }
 
 
@@ -166,13 +183,68 @@ ngx_mesh_snapshot_count(void)
 void
 ngx_mesh_snapshot_release(ngx_mesh_snapshot_t *snapshot)
 {
+    ngx_int_t                    rc;
+    ngx_mesh_snapshot_worker_t  *w;
+
     if (--snapshot->refs) {
         return;
     }
 
-    ngx_mesh_worker.count--;
-    ngx_mesh_metrics_forget(snapshot->model, snapshot->app);
+    w = &ngx_mesh_worker;
+
+    w->count--;
+
+    snapshot->next = w->leaving;
+    w->leaving = snapshot;
+
+    do {
+        rc = ngx_mesh_snapshot_leave();
+    } while (rc == NGX_AGAIN && w->conf == NULL);
+
+    if (rc == NGX_AGAIN && !w->leave.posted) {
+        ngx_post_event(&w->leave, &ngx_posted_next_events);
+    }
+}
+
+
+static void
+ngx_mesh_snapshot_leave_handler(ngx_event_t *ev)
+{
+    uint64_t   end;
+    ngx_int_t  rc;
+
+    end = ngx_mesh_snapshot_clock() + NGX_MESH_SNAPSHOT_SLICE_NS;
+
+    do {
+        rc = ngx_mesh_snapshot_leave();
+    } while (rc == NGX_AGAIN && ngx_mesh_snapshot_clock() < end);
+
+    if (rc == NGX_AGAIN) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+}
+
+
+/* a step of giving back what a model has; NGX_AGAIN: there is more to do */
+
+static ngx_int_t
+ngx_mesh_snapshot_leave(void)
+{
+    ngx_mesh_snapshot_t  *snapshot;
+
+    snapshot = ngx_mesh_worker.leaving;
+
+    if (ngx_mesh_metrics_forget(snapshot->model, snapshot->app,
+                                &snapshot->left)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    ngx_mesh_worker.leaving = snapshot->next;
     ngx_mesh_pool_destroy(snapshot->model->pool);
+
+    return ngx_mesh_worker.leaving ? NGX_AGAIN : NGX_OK;
 }
 
 

@@ -25,14 +25,20 @@
 #include "ngx_mesh_match.h"
 
 
-typedef struct {
+typedef struct ngx_mesh_snapshot_s  ngx_mesh_snapshot_t;
+
+struct ngx_mesh_snapshot_s {
     ngx_uint_t               refs;
     ngx_atomic_uint_t        seq;       /* of the shared document */
     ngx_mesh_model_t        *model;
     ngx_mesh_cluster_t      *app;       /* local application, one a listener
                                            of model->node; NULL without */
     ngx_mesh_recall_t        recall;    /* of model->egress */
-} ngx_mesh_snapshot_t;
+
+    /* when nobody uses it any more */
+    ngx_mesh_snapshot_t     *next;
+    ngx_uint_t               left;      /* step of giving its rows back */
+};
 
 
 /*
