@@ -100,6 +100,7 @@ ngx_mesh_agent_cold_start(ngx_mesh_agent_t *ag)
 {
     if (ag->source->cold && ag->source->cold(ag) == NGX_OK) {
         ngx_mesh_agent_decide(ag, ngx_mesh_loader_step(ag->loader, 0), 1);
+        ngx_mesh_agent_drop(ag);
     }
 
     if (ngx_mesh_shm_seq(ag->mcf->shm) == 0 && ag->acf->state.len) {
@@ -343,14 +344,21 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
 
     if (ag->loader) {
 
-        rc = ngx_mesh_agent_slice(ag);
+        if (!ag->over) {
+            rc = ngx_mesh_agent_slice(ag);
 
-        if (rc == NGX_AGAIN) {
+            if (rc != NGX_AGAIN) {
+                ngx_mesh_agent_decide(ag, rc, 0);
+                ag->over = 1;
+            }
+
             ngx_post_event(ev, &ngx_posted_next_events);
             return;
         }
 
-        ngx_mesh_agent_decide(ag, rc, 0);
+        /* to give a large text back takes as long as to publish it */
+
+        ngx_mesh_agent_drop(ag);
 
         if (ag->source->decided) {
             ag->source->decided(ag);
@@ -603,8 +611,6 @@ ngx_mesh_agent_decide(ngx_mesh_agent_t *ag, ngx_int_t rc,
     } else if (ag->source->doubt == NULL || !ag->source->doubt(ag)) {
         ngx_mesh_agent_refuse(ag, ngx_mesh_loader_error(ag->loader));
     }
-
-    ngx_mesh_agent_drop(ag);
 }
 
 
@@ -615,6 +621,7 @@ ngx_mesh_agent_drop(ngx_mesh_agent_t *ag)
         ngx_mesh_loader_free(ag->loader);
         ag->loader = NULL;
         ag->valid = 0;
+        ag->over = 0;
     }
 
     if (ag->text.data) {

@@ -116,6 +116,7 @@ struct ngx_mesh_agent_s {
     unsigned                       agent:1;     /* which logs */
     unsigned                       busy:1;      /* a task is in the thread */
     unsigned                       valid:1;     /* the loader has a model */
+    unsigned                       over:1;      /* and it is decided */
     unsigned                       saving:1;    /* to write "state" */
     unsigned                       unsaved:1;
     unsigned                       source_failed:1;

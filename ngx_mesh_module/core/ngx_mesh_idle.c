@@ -33,7 +33,7 @@ typedef struct {
     ngx_uint_t               nitems;
     ngx_mesh_idle_key_t      key;
     ngx_sockaddr_t           sockaddr;
-    unsigned                 alive:1;   /* during a sweep */
+    ngx_uint_t               model;     /* the last one that has it */
 } ngx_mesh_idle_list_t;
 
 
@@ -52,6 +52,7 @@ typedef struct {
     ngx_mesh_idle_conf_t     conf;
     ngx_uint_t               count;     /* connections */
     ngx_uint_t               nlists;
+    ngx_uint_t               model;     /* counts those that were begun */
     ngx_queue_t              free_lists;
     ngx_queue_t              free_items;
     ngx_queue_t              buckets[NGX_MESH_IDLE_BUCKETS];
@@ -68,7 +69,6 @@ static void ngx_mesh_idle_park(ngx_mesh_idle_item_t *item,
     ngx_connection_t *c);
 static ngx_connection_t *ngx_mesh_idle_remove(ngx_mesh_idle_item_t *item);
 static void ngx_mesh_idle_drop(ngx_mesh_idle_list_t *list);
-static void ngx_mesh_idle_mark(ngx_mesh_cluster_t *cluster);
 static void ngx_mesh_idle_expire(ngx_mesh_idle_list_t *list);
 static void ngx_mesh_idle_timer_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_dummy_handler(ngx_event_t *ev);
@@ -315,31 +315,59 @@ ngx_mesh_idle_flush(ngx_mesh_idle_key_t *key)
 }
 
 
+/* a list that is made while a model is marked counts as the model's */
+
+void
+ngx_mesh_idle_begin(void)
+{
+    if (ngx_mesh_idle) {
+        ngx_mesh_idle->model++;
+    }
+}
+
+
 /*
  * The model may have far more endpoints than there are lists, so the lists
  * are looked up, not the endpoints.
  */
 
 void
-ngx_mesh_idle_sweep(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app,
-    ngx_uint_t napp)
+ngx_mesh_idle_mark(ngx_mesh_endpoint_t *ep, ngx_uint_t n)
 {
-    ngx_uint_t             i, n;
-    ngx_queue_t           *bucket, *q, *next;
+    ngx_uint_t             i;
+    ngx_queue_t           *bucket, *q;
     ngx_mesh_idle_list_t  *list;
 
     if (ngx_mesh_idle == NULL || ngx_mesh_idle->nlists == 0) {
         return;
     }
 
-    for (i = 0; i < model->nnodes; i++) {
-        for (n = 0; n < model->nodes[i].listeners.nelts; n++) {
-            ngx_mesh_idle_mark(&model->nodes[i].clusters[n]);
+    for (i = 0; i < n; i++) {
+        bucket = &ngx_mesh_idle->buckets[ep[i].key % NGX_MESH_IDLE_BUCKETS];
+
+        for (q = ngx_queue_head(bucket);
+             q != ngx_queue_sentinel(bucket);
+             q = ngx_queue_next(q))
+        {
+            list = (ngx_mesh_idle_list_t *) q;
+
+            if (list->key.endpoint == ep[i].key) {
+                list->model = ngx_mesh_idle->model;
+            }
         }
     }
+}
 
-    for (i = 0; i < napp; i++) {
-        ngx_mesh_idle_mark(&app[i]);
+
+void
+ngx_mesh_idle_sweep(void)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *bucket, *q, *next;
+    ngx_mesh_idle_list_t  *list;
+
+    if (ngx_mesh_idle == NULL || ngx_mesh_idle->nlists == 0) {
+        return;
     }
 
     for (i = 0; i < NGX_MESH_IDLE_BUCKETS; i++) {
@@ -352,37 +380,8 @@ ngx_mesh_idle_sweep(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app,
             next = ngx_queue_next(q);
             list = (ngx_mesh_idle_list_t *) q;
 
-            if (!list->alive) {
+            if (list->model != ngx_mesh_idle->model) {
                 ngx_mesh_idle_drop(list);
-                continue;
-            }
-
-            list->alive = 0;
-        }
-    }
-}
-
-
-static void
-ngx_mesh_idle_mark(ngx_mesh_cluster_t *cluster)
-{
-    uint64_t               key;
-    ngx_uint_t             i;
-    ngx_queue_t           *bucket, *q;
-    ngx_mesh_idle_list_t  *list;
-
-    for (i = 0; i < cluster->neligible; i++) {
-        key = cluster->endpoints[i].key;
-        bucket = &ngx_mesh_idle->buckets[key % NGX_MESH_IDLE_BUCKETS];
-
-        for (q = ngx_queue_head(bucket);
-             q != ngx_queue_sentinel(bucket);
-             q = ngx_queue_next(q))
-        {
-            list = (ngx_mesh_idle_list_t *) q;
-
-            if (list->key.endpoint == key) {
-                list->alive = 1;
             }
         }
     }
@@ -466,7 +465,7 @@ ngx_mesh_idle_add(ngx_mesh_idle_key_t *key)
     }
 
     list->nitems = 0;
-    list->alive = 0;
+    list->model = ngx_mesh_idle->model;
     list->key = *key;
     list->key.sockaddr = &list->sockaddr.sockaddr;
     ngx_memcpy(&list->sockaddr, key->sockaddr, key->socklen);

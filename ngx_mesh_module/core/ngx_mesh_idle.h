@@ -60,9 +60,15 @@ ngx_int_t ngx_mesh_idle_put(ngx_mesh_idle_key_t *key, ngx_connection_t *c);
 /* closes the idle connections of one key: the peer closed one of them */
 void ngx_mesh_idle_flush(ngx_mesh_idle_key_t *key);
 
-/* closes idle connections to endpoints that "model" does not have */
-void ngx_mesh_idle_sweep(ngx_mesh_model_t *model, ngx_mesh_cluster_t *app,
-    ngx_uint_t napp);
+/*
+ * For a new model, in steps: ngx_mesh_idle_begin(), ngx_mesh_idle_mark() with
+ * all of its endpoints, and when it is in force ngx_mesh_idle_sweep(), which
+ * closes the idle connections to endpoints that were not marked.  A model that
+ * is given up needs nothing.
+ */
+void ngx_mesh_idle_begin(void);
+void ngx_mesh_idle_mark(ngx_mesh_endpoint_t *ep, ngx_uint_t n);
+void ngx_mesh_idle_sweep(void);
 
 /* idle connections of this worker */
 ngx_uint_t ngx_mesh_idle_count(void);

@@ -403,6 +403,8 @@ ngx_mesh_snapshot_adopt(ngx_mesh_model_t *model)
         return NGX_ERROR;
     }
 
+    ngx_mesh_idle_begin();
+
     snapshot->refs = 1;
     snapshot->seq = w->seq;
     snapshot->model = model;
@@ -477,6 +479,12 @@ ngx_mesh_snapshot_step_rows(void)
 
     if (n) {
         ngx_mesh_snapshot_rows(&cluster->endpoints[w->endpoint], n);
+
+        if (w->endpoint < cluster->neligible) {
+            ngx_mesh_idle_mark(&cluster->endpoints[w->endpoint],
+                               ngx_min(n, cluster->neligible - w->endpoint));
+        }
+
         ngx_mesh_snapshot_health(cluster, &cluster->endpoints[w->endpoint], n);
         w->endpoint += n;
         return NGX_AGAIN;
@@ -586,6 +594,7 @@ ngx_mesh_snapshot_app(ngx_mesh_snapshot_t *snapshot)
         }
 
         ngx_mesh_snapshot_rows(&ep[i], 1);
+        ngx_mesh_idle_mark(&ep[i], 1);
         ngx_mesh_snapshot_limit(&app[i]);
     }
 
@@ -694,9 +703,7 @@ ngx_mesh_snapshot_swap(void)
                    "mesh snapshot: document %uA in force, %ui alive",
                    w->seq, w->count);
 
-    ngx_mesh_idle_sweep(w->current->model, w->current->app,
-                        w->current->app ? w->current->model->node
-                                                   ->listeners.nelts : 0);
+    ngx_mesh_idle_sweep();
 
     if (old) {
         ngx_mesh_snapshot_release(old);
