@@ -90,25 +90,32 @@ def limits():
     n.get()
     tap.ok(wait(lambda: not a.open), 'timeout=100ms')
 
+    kept_of('keepalive 2;', 6, 2)
+    kept_of('', 200, 200)
+
+
+def kept_of(directive, clients, kept):
+    """So many requests at the same time."""
     gate = threading.Event()
     slow = Backend('s', lambda r: gate.wait(20) and reply('s'))
-    n = Sidecar(document(1, {'s': [slow.port]}), mesh='keepalive 2;').start()
+    n = Sidecar(document(1, {'s': [slow.port]}), mesh=directive).start()
     n.at('1')
-    clients = []
-    for _ in range(6):
+    sockets = []
+    for _ in range(clients):
         s = connect(n.egress)
         s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n'
                   b'Connection: close\r\n\r\n')
-        clients.append(s)
-    wait(lambda: len(slow.requests) == 6)
+        sockets.append(s)
+    wait(lambda: len(slow.requests) == clients)
     gate.set()
-    for s in clients:
+    for s in sockets:
         read_all(s)
         s.close()
-    tap.same(slow.connections, 6, 'six at the same time')
-    tap.ok(wait(lambda: len(slow.open) == 2), 'keepalive 2 keeps two',
-           slow.open)
-    tap.same(n.info()['worker']['idle_connections'], 2, 'and counts them')
+    tap.same(slow.connections, clients, '%d at the same time' % clients)
+    tap.ok(wait(lambda: len(slow.open) == kept),
+           '"%s" keeps %d' % (directive, kept), len(slow.open))
+    tap.ok(wait(lambda: n.info()['worker']['idle_connections'] == kept),
+           'and counts them')
 
 
 def stale():

@@ -174,7 +174,7 @@ ngx_mesh_default_block(ngx_mesh_conf_t *mcf)
     ngx_conf_init_uint_value(mcf->retry_defaults,
                              NGX_MESH_RETRY_DEFAULTS_APPMESH);
     ngx_conf_init_msec_value(mcf->slow_start, 0);
-    ngx_conf_init_uint_value(mcf->keepalive, 64);
+    ngx_conf_init_uint_value(mcf->keepalive, 1024);
     ngx_conf_init_msec_value(mcf->keepalive_timeout, 60000);
     ngx_conf_init_uint_value(mcf->keepalive_requests, 10000);
     ngx_conf_init_msec_value(mcf->keepalive_time, 3600000);
