@@ -348,8 +348,8 @@ ngx_mesh_agent_timer_handler(ngx_event_t *ev)
             rc = ngx_mesh_agent_slice(ag);
 
             if (rc != NGX_AGAIN) {
-                ngx_mesh_agent_decide(ag, rc, 0);
                 ag->over = 1;
+                ngx_mesh_agent_decide(ag, rc, 0);
             }
 
             ngx_post_event(ev, &ngx_posted_next_events);

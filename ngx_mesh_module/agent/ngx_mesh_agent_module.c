@@ -404,7 +404,7 @@ ngx_mesh_agent_exit_process(ngx_cycle_t *cycle)
         ngx_mesh_metrics_exit_worker(metrics);
     }
 
-    ngx_mesh_task_exit_worker(cycle);
+    ngx_mesh_task_exit_worker();
 }
 
 

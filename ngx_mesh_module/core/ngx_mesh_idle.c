@@ -26,6 +26,9 @@
 /* how often connections idle for too long are looked for, at most */
 #define NGX_MESH_IDLE_INTERVAL  1000
 
+/* connections that are closed between other events */
+#define NGX_MESH_IDLE_CLOSE     16
+
 
 typedef struct {
     ngx_queue_t              queue;     /* in the bucket; must be first */
@@ -48,11 +51,13 @@ typedef struct {
 typedef struct {
     void                    *ident[4];  /* ident[3] stands for a socket */
     ngx_event_t              timer;
+    ngx_event_t              drop;
     ngx_pool_t              *pool;
     ngx_mesh_idle_conf_t     conf;
     ngx_uint_t               count;     /* connections */
     ngx_uint_t               nlists;
     ngx_uint_t               model;     /* counts those that were begun */
+    ngx_queue_t              dropped;   /* lists whose connections close */
     ngx_queue_t              free_lists;
     ngx_queue_t              free_items;
     ngx_queue_t              buckets[NGX_MESH_IDLE_BUCKETS];
@@ -69,6 +74,8 @@ static void ngx_mesh_idle_park(ngx_mesh_idle_item_t *item,
     ngx_connection_t *c);
 static ngx_connection_t *ngx_mesh_idle_remove(ngx_mesh_idle_item_t *item);
 static void ngx_mesh_idle_drop(ngx_mesh_idle_list_t *list);
+static ngx_int_t ngx_mesh_idle_close_some(void);
+static void ngx_mesh_idle_drop_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_expire(ngx_mesh_idle_list_t *list);
 static void ngx_mesh_idle_timer_handler(ngx_event_t *ev);
 static void ngx_mesh_idle_dummy_handler(ngx_event_t *ev);
@@ -101,6 +108,7 @@ ngx_mesh_idle_init(ngx_mesh_idle_conf_t *conf, ngx_log_t *log)
     ngx_mesh_idle->pool = pool;
     ngx_mesh_idle->conf = *conf;
 
+    ngx_queue_init(&ngx_mesh_idle->dropped);
     ngx_queue_init(&ngx_mesh_idle->free_lists);
     ngx_queue_init(&ngx_mesh_idle->free_items);
 
@@ -115,6 +123,11 @@ ngx_mesh_idle_init(ngx_mesh_idle_conf_t *conf, ngx_log_t *log)
     ev->data = ngx_mesh_idle->ident;
     ev->log = log;
     ev->cancelable = 1;
+
+    ev = &ngx_mesh_idle->drop;
+    ev->handler = ngx_mesh_idle_drop_handler;
+    ev->data = ngx_mesh_idle->ident;
+    ev->log = log;
 
     return NGX_OK;
 }
@@ -136,6 +149,12 @@ ngx_mesh_idle_exit(void)
         while (!ngx_queue_empty(bucket)) {
             ngx_mesh_idle_drop((ngx_mesh_idle_list_t *) ngx_queue_head(bucket));
         }
+    }
+
+    while (ngx_mesh_idle_close_some() == NGX_AGAIN) { /* void */ }
+
+    if (ngx_mesh_idle->drop.posted) {
+        ngx_delete_posted_event(&ngx_mesh_idle->drop);
     }
 
     if (ngx_mesh_idle->timer.timer_set) {
@@ -185,19 +204,25 @@ ngx_mesh_idle_get(ngx_mesh_idle_key_t *key, ngx_log_t *log)
 ngx_int_t
 ngx_mesh_idle_put(ngx_mesh_idle_key_t *key, ngx_connection_t *c)
 {
+    ngx_uint_t             full;
     ngx_queue_t           *q;
     ngx_mesh_idle_item_t  *item;
     ngx_mesh_idle_list_t  *list;
 
     if (ngx_mesh_idle == NULL
         || ngx_mesh_idle->conf.connections == 0
-        || ngx_mesh_idle->count >= ngx_mesh_idle->conf.total
         || !ngx_mesh_idle_usable(c))
     {
         return NGX_DECLINED;
     }
 
     list = ngx_mesh_idle_find(key);
+
+    full = (ngx_mesh_idle->count >= ngx_mesh_idle->conf.total);
+
+    if (full && (list == NULL || list->nitems == 0)) {
+        return NGX_DECLINED;
+    }
 
     if (list == NULL) {
         list = ngx_mesh_idle_add(key);
@@ -206,7 +231,7 @@ ngx_mesh_idle_put(ngx_mesh_idle_key_t *key, ngx_connection_t *c)
         }
     }
 
-    if (list->nitems >= ngx_mesh_idle->conf.connections) {
+    if (full || list->nitems >= ngx_mesh_idle->conf.connections) {
         q = ngx_queue_last(&list->items);
         item = ngx_queue_data(q, ngx_mesh_idle_item_t, queue);
         ngx_mesh_idle_close(ngx_mesh_idle_remove(item));
@@ -515,20 +540,61 @@ ngx_mesh_idle_remove(ngx_mesh_idle_item_t *item)
 }
 
 
+/* there may be hundreds of connections, and to close one takes 10 us */
+
 static void
 ngx_mesh_idle_drop(ngx_mesh_idle_list_t *list)
 {
-    ngx_queue_t  *q;
+    ngx_queue_remove(&list->queue);
+    ngx_queue_insert_tail(&ngx_mesh_idle->dropped, &list->queue);
+    ngx_mesh_idle->nlists--;
 
-    while (!ngx_queue_empty(&list->items)) {
-        q = ngx_queue_head(&list->items);
-        ngx_mesh_idle_close(ngx_mesh_idle_remove(
+    if (!ngx_mesh_idle->drop.posted
+        && ngx_mesh_idle_close_some() == NGX_AGAIN)
+    {
+        ngx_post_event(&ngx_mesh_idle->drop, &ngx_posted_next_events);
+    }
+}
+
+
+static ngx_int_t
+ngx_mesh_idle_close_some(void)
+{
+    ngx_uint_t             n;
+    ngx_queue_t           *q;
+    ngx_mesh_idle_list_t  *list;
+
+    n = NGX_MESH_IDLE_CLOSE;
+
+    while (!ngx_queue_empty(&ngx_mesh_idle->dropped)) {
+
+        list = (ngx_mesh_idle_list_t *) ngx_queue_head(&ngx_mesh_idle->dropped);
+
+        while (!ngx_queue_empty(&list->items)) {
+
+            if (n-- == 0) {
+                return NGX_AGAIN;
+            }
+
+            q = ngx_queue_head(&list->items);
+            ngx_mesh_idle_close(ngx_mesh_idle_remove(
                                ngx_queue_data(q, ngx_mesh_idle_item_t, queue)));
+        }
+
+        ngx_queue_remove(&list->queue);
+        ngx_queue_insert_head(&ngx_mesh_idle->free_lists, &list->queue);
     }
 
-    ngx_queue_remove(&list->queue);
-    ngx_queue_insert_head(&ngx_mesh_idle->free_lists, &list->queue);
-    ngx_mesh_idle->nlists--;
+    return NGX_OK;
+}
+
+
+static void
+ngx_mesh_idle_drop_handler(ngx_event_t *ev)
+{
+    if (ngx_mesh_idle_close_some() == NGX_AGAIN) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
 }
 
 

@@ -441,8 +441,10 @@ ngx_mesh_init_process(ngx_cycle_t *cycle)
 
     ngx_memzero(&ic, sizeof(ngx_mesh_idle_conf_t));
 
-    ic.connections = mcf->keepalive;
+    /* one endpoint is not to take all that others may have */
+
     ic.total = cycle->connection_n / 4;
+    ic.connections = ngx_min(mcf->keepalive, ic.total / 2);
     ic.timeout = mcf->keepalive_timeout;
     ic.requests = mcf->keepalive_requests;
     ic.time = mcf->keepalive_time;

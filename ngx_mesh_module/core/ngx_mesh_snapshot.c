@@ -462,6 +462,14 @@ ngx_mesh_snapshot_step_rows(void)
     model = w->next->model;
 
     if (w->node == model->nnodes) {
+
+        /* rows of models that are gone can be had */
+
+        if (w->metrics == 0 && w->leaving) {
+            (void) ngx_mesh_snapshot_leave();
+            return NGX_AGAIN;
+        }
+
         return ngx_mesh_metrics_prepare(w->conf->metrics, model, w->next->app,
                                         &w->metrics);
     }

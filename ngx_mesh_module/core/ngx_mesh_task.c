@@ -29,7 +29,7 @@ static ngx_int_t ngx_mesh_task_start(ngx_mesh_task_t *task, ngx_log_t *log);
 static void *ngx_mesh_task_thread(void *data);
 static void ngx_mesh_task_handler(ngx_event_t *ev);
 static void ngx_mesh_task_close(void);
-static void ngx_mesh_task_stay(ngx_log_t *log);
+static void ngx_mesh_task_stay(void);
 
 
 static ngx_connection_t  *ngx_mesh_task_connection;
@@ -40,7 +40,6 @@ static pthread_cond_t     ngx_mesh_task_cond = PTHREAD_COND_INITIALIZER;
 
 /* under the mutex */
 static ngx_fd_t           ngx_mesh_task_fd = -1;
-static ngx_uint_t         ngx_mesh_task_running;
 static ngx_mesh_task_t   *ngx_mesh_task_ended;
 static ngx_mesh_task_t  **ngx_mesh_task_last = &ngx_mesh_task_ended;
 
@@ -102,6 +101,8 @@ ngx_mesh_task_open(ngx_log_t *log)
 
     ngx_mesh_task_connection = c;
 
+    ngx_mesh_task_stay();
+
     (void) pthread_mutex_lock(&ngx_mesh_task_mutex);
     ngx_mesh_task_fd = fd;
     (void) pthread_mutex_unlock(&ngx_mesh_task_mutex);
@@ -134,21 +135,11 @@ ngx_mesh_task_start(ngx_mesh_task_t *task, ngx_log_t *log)
         (void) sigdelset(&all, SIGSEGV);
         (void) sigdelset(&all, SIGBUS);
 
-        (void) pthread_mutex_lock(&ngx_mesh_task_mutex);
-        ngx_mesh_task_running++;
-        (void) pthread_mutex_unlock(&ngx_mesh_task_mutex);
-
         (void) pthread_sigmask(SIG_BLOCK, &all, &old);
 
         err = pthread_create(&tid, &attr, ngx_mesh_task_thread, task);
 
         (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-        if (err) {
-            (void) pthread_mutex_lock(&ngx_mesh_task_mutex);
-            ngx_mesh_task_running--;
-            (void) pthread_mutex_unlock(&ngx_mesh_task_mutex);
-        }
 
         (void) pthread_attr_destroy(&attr);
     }
@@ -177,8 +168,6 @@ ngx_mesh_task_thread(void *data)
 
     *ngx_mesh_task_last = task;
     ngx_mesh_task_last = &task->next;
-
-    ngx_mesh_task_running--;
 
     if (ngx_mesh_task_fd != -1) {
         one = 1;
@@ -262,19 +251,9 @@ ngx_mesh_task_wait(ngx_mesh_task_t *task)
 
 
 void
-ngx_mesh_task_exit_worker(ngx_cycle_t *cycle)
+ngx_mesh_task_exit_worker(void)
 {
-    ngx_uint_t  running;
-
     ngx_mesh_task_close();
-
-    (void) pthread_mutex_lock(&ngx_mesh_task_mutex);
-    running = ngx_mesh_task_running;
-    (void) pthread_mutex_unlock(&ngx_mesh_task_mutex);
-
-    if (running) {
-        ngx_mesh_task_stay(cycle->log);
-    }
 }
 
 
@@ -302,19 +281,18 @@ ngx_mesh_task_close(void)
 }
 
 
-/* nginx unloads modules at its end, and with them what a thread returns to */
+/*
+ * nginx unloads modules before a worker ends, and with them what a thread
+ * returns to.  It fails for a module that is built in, which stays anyway.
+ */
 
 static void
-ngx_mesh_task_stay(ngx_log_t *log)
+ngx_mesh_task_stay(void)
 {
     Dl_info  info;
 
-    if (dladdr((void *) ngx_mesh_task_exit_worker, &info) == 0
-        || dlopen(info.dli_fname, RTLD_NOW|RTLD_NOLOAD|RTLD_NODELETE) == NULL)
-    {
-        ngx_log_error(NGX_LOG_INFO, log, 0,
-                      "mesh: the module cannot be kept in memory: %s",
-                      dlerror());
+    if (dladdr((void *) ngx_mesh_task_stay, &info)) {
+        (void) dlopen(info.dli_fname, RTLD_NOW|RTLD_NOLOAD|RTLD_NODELETE);
     }
 }
 
@@ -335,7 +313,7 @@ ngx_mesh_task_wait(ngx_mesh_task_t *task)
 
 
 void
-ngx_mesh_task_exit_worker(ngx_cycle_t *cycle)
+ngx_mesh_task_exit_worker(void)
 {
 }
 

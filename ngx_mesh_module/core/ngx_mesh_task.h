@@ -46,7 +46,7 @@ ngx_int_t ngx_mesh_task_post(ngx_mesh_task_t *task, ngx_log_t *log);
 void ngx_mesh_task_wait(ngx_mesh_task_t *task);
 
 /* in exit_process; a work() that still runs is left to itself */
-void ngx_mesh_task_exit_worker(ngx_cycle_t *cycle);
+void ngx_mesh_task_exit_worker(void);
 
 
 #endif /* _NGX_MESH_TASK_H_INCLUDED_ */

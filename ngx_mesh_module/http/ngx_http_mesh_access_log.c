@@ -225,7 +225,8 @@ ngx_http_mesh_access_log_value(void *data, ngx_mesh_log_operand_t *operand,
         return;
 
     case NGX_MESH_LOG_METHOD:
-        ngx_http_mesh_access_log_plain(value, r->method_name);
+        /* of HTTP/2 it may be anything */
+        ngx_http_mesh_access_log_string(value, r->method_name);
         return;
 
     case NGX_MESH_LOG_AUTHORITY:
