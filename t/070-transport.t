@@ -92,6 +92,8 @@ def limits():
 
     kept_of('keepalive 2;', 6, 2)
     kept_of('', 200, 200)
+    # a quarter of 2048 for all, half of that for one
+    kept_of('', 300, 256)
 
 
 def kept_of(directive, clients, kept):
@@ -116,6 +118,16 @@ def kept_of(directive, clients, kept):
            '"%s" keeps %d' % (directive, kept), len(slow.open))
     tap.ok(wait(lambda: n.info()['worker']['idle_connections'] == kept),
            'and counts them')
+
+    b = Backend('b')
+    n.put(document(2, {'b': [b.port]}))
+    n.at('2')
+    tap.ok(wait(lambda: not slow.open), 'all are closed without the endpoint',
+           len(slow.open))
+    tap.same((n.get().text, n.info()['worker']['idle_connections']), ('b', 1),
+             'and none is left over')
+    tap.ok(n.stop(), 'nginx ends')
+    tap.same(n.bad(), [], 'nothing bad is logged')
 
 
 def stale():
