@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_mesh_metrics_model.h"
 #include "ngx_mesh_prober_parts.h"
 
 
@@ -315,15 +316,11 @@ ngx_mesh_prober_sweep(ngx_mesh_prober_t *pr)
 static ngx_int_t
 ngx_mesh_prober_check(ngx_mesh_prober_t *pr, ngx_mesh_cluster_t *cluster)
 {
-    u_char                   *p;
-    size_t                    len;
+    u_char                    text[NGX_MESH_METRICS_CLUSTER_LEN];
+    ngx_str_t                 name;
     ngx_pool_t               *pool;
     ngx_mesh_health_check_t  *hc;
     ngx_mesh_prober_check_t  *check;
-
-    /* in the order of ngx_mesh_protocol_e */
-
-    static const char        *protocols[] = { "http", "http2", "grpc", "tcp" };
 
     hc = cluster->listener->health_check;
 
@@ -332,24 +329,22 @@ ngx_mesh_prober_check(ngx_mesh_prober_t *pr, ngx_mesh_cluster_t *cluster)
         return NGX_ERROR;
     }
 
-    len = sizeof("cds_egress____grpc_65535")
-          + pr->snapshot->model->mesh_name.len + cluster->node->name.len;
-
     check = ngx_pcalloc(pool, sizeof(ngx_mesh_prober_check_t));
-    p = ngx_pnalloc(pool, len);
-
-    if (check == NULL || p == NULL) {
+    if (check == NULL) {
         ngx_destroy_pool(pool);
         return NGX_ERROR;
     }
 
-    check->cluster.data = p;
-    check->cluster.len = ngx_snprintf(p, len, "cds_egress_%V_%V_%s_%ui",
-                                      &pr->snapshot->model->mesh_name,
-                                      &cluster->node->name,
-                                      protocols[cluster->listener->protocol],
-                                      (ngx_uint_t) cluster->listener->port)
-                         - p;
+    name.data = text;
+    ngx_mesh_metrics_cluster_name(pr->snapshot->model, cluster, 0, &name);
+
+    check->cluster.len = name.len;
+    check->cluster.data = ngx_pstrdup(pool, &name);
+
+    if (check->cluster.data == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
 
     check->pool = pool;
     check->refs = 1;

@@ -16,11 +16,12 @@
 
 #include "ngx_mesh_metrics_model.h"
 #include "ngx_mesh_metrics_zone.h"
-#include "ngx_mesh_rules.h"
+#include "ngx_mesh_text.h"
 
 
 /* nodes or services looked at in a step */
 #define NGX_MESH_METRICS_STEP  64
+#define NGX_MESH_METRICS_NAME  255     /* of a mesh or a node */
 
 
 static void ngx_mesh_metrics_begin(ngx_mesh_metrics_t *m,
@@ -117,13 +118,35 @@ void
 ngx_mesh_metrics_cluster_name(ngx_mesh_model_t *model,
     ngx_mesh_cluster_t *cluster, ngx_uint_t ingress, ngx_str_t *name)
 {
-    u_char  *p;
+    u_char     *p;
+    ngx_str_t  *mesh, *node;
 
-    p = ngx_snprintf(name->data, NGX_MESH_METRICS_CLUSTER_LEN,
-                     "cds_%s_%V_%V_%s_%ui", ingress ? "ingress" : "egress",
-                     &model->mesh_name, &cluster->node->name,
-                     ngx_mesh_protocols[cluster->listener->protocol],
-                     (ngx_uint_t) cluster->listener->port);
+    /* in the order of ngx_mesh_protocol_e */
+
+    static const ngx_str_t  protocols[] = {
+        ngx_string("_http_"),
+        ngx_string("_http2_"),
+        ngx_string("_grpc_"),
+        ngx_string("_tcp_")
+    };
+
+    mesh = &model->mesh_name;
+    node = &cluster->node->name;
+
+    if (ingress) {
+        p = ngx_cpymem(name->data, "cds_ingress_", sizeof("cds_ingress_") - 1);
+
+    } else {
+        p = ngx_cpymem(name->data, "cds_egress_", sizeof("cds_egress_") - 1);
+    }
+
+    p = ngx_cpymem(p, mesh->data, ngx_min(mesh->len, NGX_MESH_METRICS_NAME));
+    *p++ = '_';
+    p = ngx_cpymem(p, node->data, ngx_min(node->len, NGX_MESH_METRICS_NAME));
+
+    p = ngx_cpymem(p, protocols[cluster->listener->protocol].data,
+                   protocols[cluster->listener->protocol].len);
+    p = ngx_mesh_text_number(p, cluster->listener->port);
 
     name->len = p - name->data;
 }

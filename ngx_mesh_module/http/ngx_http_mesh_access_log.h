@@ -19,6 +19,7 @@
 
 #include "ngx_http_mesh.h"
 #include "ngx_mesh_log_format.h"
+#include "ngx_mesh_metrics_model.h"
 
 
 #define NGX_HTTP_MESH_ACCESS_LOG_FEW  16
@@ -33,7 +34,9 @@ typedef struct {
     ngx_table_elt_t         **headers;      /* by slot of the format; NULL:
                                                it is not there */
     ngx_table_elt_t          *few[NGX_HTTP_MESH_ACCESS_LOG_FEW];
-    u_char                    buf[512];     /* of values that are made up */
+
+    /* of values that are made up */
+    u_char                    buf[NGX_MESH_METRICS_CLUSTER_LEN];
 } ngx_http_mesh_access_log_line_t;
 
 

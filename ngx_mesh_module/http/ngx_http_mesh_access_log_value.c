@@ -14,7 +14,6 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh_access_log.h"
-#include "ngx_mesh_rules.h"
 
 
 static void ngx_http_mesh_access_log_request(ngx_http_request_t *r,
@@ -244,16 +243,9 @@ ngx_http_mesh_access_log_upstream(ngx_http_mesh_access_log_line_t *line,
     } else if (op == NGX_MESH_LOG_UPSTREAM_CLUSTER) {
         if (cluster) {
             s.data = line->buf;
-            s.len = ngx_snprintf(s.data, sizeof(line->buf),
-                                 "cds_%s_%V_%V_%s_%ui",
-                                 ctx->direction == NGX_HTTP_MESH_EGRESS
-                                     ? "egress" : "ingress",
-                                 &ctx->snapshot->model->mesh_name,
-                                 &cluster->node->name,
-                                 ngx_mesh_protocols[cluster->listener
-                                                           ->protocol],
-                                 (ngx_uint_t) cluster->listener->port)
-                    - s.data;
+            ngx_mesh_metrics_cluster_name(ctx->snapshot->model, cluster,
+                                    ctx->direction != NGX_HTTP_MESH_EGRESS,
+                                    &s);
         }
 
     } else if (ctx->endpoint == NULL) {

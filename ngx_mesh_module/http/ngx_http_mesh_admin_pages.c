@@ -14,6 +14,7 @@
 #include "ngx_mesh_balance.h"
 #include "ngx_mesh_health.h"
 #include "ngx_mesh_idle.h"
+#include "ngx_mesh_metrics_model.h"
 #include "ngx_mesh_retry.h"
 
 
@@ -34,7 +35,7 @@ static ngx_int_t ngx_http_mesh_admin_document(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_admin_free(void *data);
 static ngx_int_t ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a);
 static void ngx_http_mesh_admin_cluster_name(ngx_http_mesh_admin_t *a,
-    ngx_mesh_cluster_t *cluster, u_char *name, size_t size);
+    ngx_mesh_cluster_t *cluster, ngx_uint_t ingress, u_char *name);
 static void ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster);
 static void ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
@@ -58,10 +59,6 @@ static ngx_http_mesh_admin_counter_t  ngx_http_mesh_admin_counters[] = {
 
 static const char  *ngx_http_mesh_admin_sources[] = {
     "none", "directives", "file", "last-known-good", "control-plane"
-};
-
-static const char  *ngx_http_mesh_admin_protocols[] = {
-    "http", "http2", "grpc", "tcp"
 };
 
 
@@ -386,7 +383,7 @@ ngx_http_mesh_admin_clusters(ngx_http_mesh_admin_t *a)
 static ngx_int_t
 ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a)
 {
-    u_char                    name[640];
+    u_char                    name[NGX_MESH_METRICS_CLUSTER_LEN];
     ngx_mesh_limit_t         *limit;
     ngx_mesh_cluster_t       *app;
     ngx_mesh_limit_bounds_t   bounds;
@@ -407,10 +404,7 @@ ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a)
 
     ngx_mesh_limit_bounds(app->listener, &bounds);
 
-    ngx_slprintf(name, name + sizeof(name), "cds_ingress_%V_%V_%s_%ui%Z",
-                 &a->snapshot->model->mesh_name, &app->node->name,
-                 ngx_http_mesh_admin_protocols[app->listener->protocol],
-                 (ngx_uint_t) app->listener->port);
+    ngx_http_mesh_admin_cluster_name(a, app, 1, name);
 
     ngx_http_mesh_admin_print(a, "%s::default_priority::%s::%ui\n",
                               name, app->listener->protocol == NGX_MESH_HTTP
@@ -436,15 +430,14 @@ ngx_http_mesh_admin_app(ngx_http_mesh_admin_t *a)
 
 static void
 ngx_http_mesh_admin_cluster_name(ngx_http_mesh_admin_t *a,
-    ngx_mesh_cluster_t *cluster, u_char *name, size_t size)
+    ngx_mesh_cluster_t *cluster, ngx_uint_t ingress, u_char *name)
 {
-    const char  *protocol;
+    ngx_str_t  s;
 
-    protocol = ngx_http_mesh_admin_protocols[cluster->listener->protocol];
+    s.data = name;
+    ngx_mesh_metrics_cluster_name(a->snapshot->model, cluster, ingress, &s);
 
-    ngx_slprintf(name, name + size, "cds_egress_%V_%V_%s_%ui%Z",
-                 &a->snapshot->model->mesh_name, &cluster->node->name,
-                 protocol, (ngx_uint_t) cluster->listener->port);
+    name[s.len] = '\0';
 }
 
 
@@ -452,9 +445,9 @@ static void
 ngx_http_mesh_admin_cluster(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster)
 {
-    u_char  name[640];
+    u_char  name[NGX_MESH_METRICS_CLUSTER_LEN];
 
-    ngx_http_mesh_admin_cluster_name(a, cluster, name, sizeof(name));
+    ngx_http_mesh_admin_cluster_name(a, cluster, 0, name);
 
     ngx_http_mesh_admin_print(a, "%s::lb_policy::%s\n", name,
                               cluster->lb_policy == NGX_MESH_LEAST_REQUEST
@@ -478,12 +471,12 @@ static void
 ngx_http_mesh_admin_endpoint(ngx_http_mesh_admin_t *a,
     ngx_mesh_cluster_t *cluster, ngx_mesh_endpoint_t *ep)
 {
-    u_char                          name[640];
+    u_char                          name[NGX_MESH_METRICS_CLUSTER_LEN];
     ngx_atomic_t                    value;
     ngx_mesh_row_t                 *row, none;
     ngx_http_mesh_admin_counter_t  *c;
 
-    ngx_http_mesh_admin_cluster_name(a, cluster, name, sizeof(name));
+    ngx_http_mesh_admin_cluster_name(a, cluster, 0, name);
 
     row = ngx_mesh_shm_row(a->conf->shm, ep->row, ep->key);
 

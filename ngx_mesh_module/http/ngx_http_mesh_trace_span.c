@@ -14,12 +14,9 @@
 #include <ngx_http.h>
 
 #include "ngx_http_mesh.h"
+#include "ngx_mesh_metrics_model.h"
 #include "ngx_mesh_otlp.h"
 #include "ngx_mesh_random.h"
-
-
-#define NGX_HTTP_MESH_SPAN_CLUSTER  640     /* the name of a cluster */
-#define NGX_HTTP_MESH_SPAN_NAME     255     /* of what is in it */
 
 
 static void ngx_http_mesh_span_tell(ngx_http_request_t *r,
@@ -36,8 +33,6 @@ static void ngx_http_mesh_span_client(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_mesh_span_address(ngx_str_t *s);
 static void ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx,
     ngx_mesh_span_t *span, u_char *cluster);
-static u_char *ngx_http_mesh_span_cluster(u_char *p, ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_cluster_t *c, ngx_uint_t ingress);
 static void ngx_http_mesh_span_xray(ngx_mesh_trace_conf_t *tc,
     ngx_mesh_span_t *span, ngx_mesh_span_t *attempts, ngx_uint_t n);
 static ngx_uint_t ngx_http_mesh_span_attempts(ngx_http_mesh_ctx_t *ctx,
@@ -71,7 +66,7 @@ static void
 ngx_http_mesh_span_tell(ngx_http_request_t *r, ngx_http_mesh_ctx_t *ctx,
     ngx_http_mesh_outcome_t *outcome, ngx_mesh_conf_t *mcf)
 {
-    u_char             cluster[NGX_HTTP_MESH_SPAN_CLUSTER];
+    u_char             cluster[NGX_MESH_METRICS_CLUSTER_LEN];
     u_char             flags[NGX_HTTP_MESH_FLAGS_LEN];
     ngx_uint_t         i, n;
     ngx_mesh_span_t    span;
@@ -348,45 +343,9 @@ ngx_http_mesh_span_target(ngx_http_mesh_ctx_t *ctx, ngx_mesh_span_t *span,
     span->node = c->node->name;
 
     span->cluster.data = cluster;
-    span->cluster.len = ngx_http_mesh_span_cluster(cluster, ctx, c,
-                                          span->kind == NGX_MESH_SPAN_SERVER)
-                        - cluster;
-}
-
-
-/* "cds_egress_MESH_NODE_http_8080", as Envoy has it */
-
-static u_char *
-ngx_http_mesh_span_cluster(u_char *p, ngx_http_mesh_ctx_t *ctx,
-    ngx_mesh_cluster_t *c, ngx_uint_t ingress)
-{
-    ngx_str_t  *mesh, *node;
-
-    static const ngx_str_t  protocols[] = {
-        ngx_string("_http_"),
-        ngx_string("_http2_"),
-        ngx_string("_grpc_"),
-        ngx_string("_tcp_")
-    };
-
-    mesh = &ctx->snapshot->model->mesh_name;
-    node = &c->node->name;
-
-    if (ingress) {
-        p = ngx_cpymem(p, "cds_ingress_", sizeof("cds_ingress_") - 1);
-
-    } else {
-        p = ngx_cpymem(p, "cds_egress_", sizeof("cds_egress_") - 1);
-    }
-
-    p = ngx_cpymem(p, mesh->data, ngx_min(mesh->len, NGX_HTTP_MESH_SPAN_NAME));
-    *p++ = '_';
-    p = ngx_cpymem(p, node->data, ngx_min(node->len, NGX_HTTP_MESH_SPAN_NAME));
-
-    p = ngx_cpymem(p, protocols[c->listener->protocol].data,
-                   protocols[c->listener->protocol].len);
-
-    return ngx_mesh_text_number(p, c->listener->port);
+    ngx_mesh_metrics_cluster_name(ctx->snapshot->model, c,
+                                  span->kind == NGX_MESH_SPAN_SERVER,
+                                  &span->cluster);
 }
 
 
