@@ -270,7 +270,7 @@ def two_services(example, paths):
         call.respond([(':status', '200')])
         call.send(call.header('x-number').encode(), end=True)
 
-    backend = Backend('b', lambda r: reply(r.header('X-Number')))
+    backend = Backend('b', lambda r: reply(r.header('X-Number') or ''))
     for i in (1, 2):
         vs = spec(where + 'colorteller-vs-%d.json' % i)
         router = vs['provider']['virtualRouter']['virtualRouterName']
