@@ -256,10 +256,36 @@ sub check_spread ($$) {
 }
 
 
+# nginx writes its access log after the client has the answer, and the check of
+# "--- access_log", which comes next, looks once.
+
+sub wait_access_log ($) {
+    my ($block) = @_;
+
+    my $pats = $block->access_log;
+    my @wanted = ref $pats eq 'ARRAY' ? @$pats
+               : ref $pats ? ($pats) : map { qr/\Q$_\E/ } split /\n+/, $pats;
+
+    for (1 .. 1000) {
+        if (open my $in, '<', server_root() . '/logs/access.log') {
+            my @lines = <$in>;
+
+            @wanted = grep { my $pat = $_; !grep { /$pat/ } @lines } @wanted;
+        }
+
+        return if !@wanted;
+        select undef, undef, undef, 0.01;
+    }
+}
+
+
 sub mesh_defaults () {
     no_root_location();
     no_long_string();
     log_level('info');
+
+    # of clients, and for nginx to end: a machine may be busy with something else
+    timeout(20);
 
     add_block_preprocessor(sub {
         my ($block) = @_;
@@ -292,6 +318,7 @@ END
         my ($block, $body) = @_;
 
         check_spread($block, $body) if defined $block->spread;
+        wait_access_log($block) if defined $block->access_log;
     });
 }
 
