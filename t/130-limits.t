@@ -341,21 +341,22 @@ def timeout():
     tap.same([(a.status, a.text) for a in answers],
              [(504, 'upstream request timeout')] * 4,
              'the time limit of a request runs while it waits')
-    tap.ok(0.29 * SLOW <= took < 3 * SLOW, 'and is kept', took)
+    tap.ok(0.29 * SLOW <= took < 8 * SLOW, 'and is kept', took)
     tap.ok(wait(lambda: open(n.path('logs/access.log')).read()
                 .count('504 UT /w') == 4), 'with the flag')
 
     # half of the time is spent in the queue, the other half with the app
-    n.change(3, {'maxConnections': 1}, timeout=1000 * SLOW)
+    n.change(3, {'maxConnections': 1}, timeout=5000 * SLOW)
     start = time.monotonic()
     late = Client(n.port, '/late')
     n.counted(rq_pending_active=1)
-    time.sleep(0.6 * SLOW)
+    time.sleep(2.5 * SLOW)
     app.release()
     tap.same((first.end().status, late.end().status), (200, 504),
              'what is left is for the application')
     took = time.monotonic() - start
-    tap.ok(0.95 * SLOW <= took < 1.5 * SLOW, 'no more', took)
+    # 7.5 if all of it began once more
+    tap.ok(4.9 * SLOW <= took < 7.4 * SLOW, 'no more', took)
     tap.same(app.order, ['/1', '/late'], 'those whose time was over never '
              'got there')
     app.release()
@@ -397,10 +398,9 @@ def changes():
 
     tap.ok(n.change(2, {'maxConnections': 3}), 'the limit is raised')
     clients.append(Client(n.port, '/3'))
-    tap.ok(wait(lambda: app.inside >= 2), 'a request by the new one goes on')
+    tap.ok(wait(lambda: app.inside == 3), 'all go on by the new one')
     tap.ok(n.reload(), 'a reload')
-    tap.ok(n.counted(rq_active=app.inside), 'takes the counts over',
-           n.counts(), app.inside)
+    tap.ok(n.counted(rq_active=3), 'takes the counts over', n.counts())
     app.release(3)
     tap.same([c.end().status for c in clients], [200] * 3,
              'requests of the old workers are answered, those that wait too')
