@@ -35,9 +35,10 @@ def finish(n, load=None):
 def workers(n):
     """{number: pid} of those that answer"""
     seen = {}
-    for _ in range(400):
-        w = n.info()['worker']
-        seen[w['number']] = w['pid']
+    for _ in range(25):
+        for info in n.infos():
+            w = info['worker']
+            seen[w['number']] = w['pid']
         if len(seen) == n.workers:
             break
     return seen
@@ -73,7 +74,7 @@ def kill_worker(number):
     load.more(500)
     tap.ok(len(load.failures) + load.resets <= 8,
            'only requests on its connections failed', load.failures[:5])
-    tap.ok(all(float(x.split()[0]) < at + 2 * SLOW for x in load.failures),
+    tap.ok(all(float(x.split()[0]) < at + 4 * SLOW for x in load.failures),
            'and none later', load.failures[:5])
     failed = len(load.failures)
 
@@ -288,8 +289,8 @@ def quit_in_flight():
     got = [read_all(s) for s in clients]
     tap.ok(all(x.endswith(b'done') for x in got), 'which end well', got)
     begin = time.monotonic()
-    tap.ok(wait(lambda: n.process.poll() is not None, 5), 'then it ends')
-    tap.ok(time.monotonic() - begin < 2 * SLOW, 'at once')
+    tap.ok(wait(lambda: n.process.poll() is not None), 'then it ends')
+    tap.ok(time.monotonic() - begin < 3 * SLOW, 'at once')
     tap.same(n.bad(), [], 'no alerts')
     tap.same(n.lines('open socket'), [], 'no open sockets')
     for s in clients:
@@ -299,6 +300,7 @@ def quit_in_flight():
 def quit_idle():
     """No timer holds it, in whatever state the agent is."""
     a = Backend('a')
+    took = []
     for name, interval, doc in (('often', '10ms', document(1, {'a': [a.port]})),
                                 ('seldom', '1h', document(1, {'a': [a.port]})),
                                 ('no document', '1h', '')):
@@ -306,8 +308,10 @@ def quit_idle():
         n.get()
         begin = time.monotonic()
         tap.ok(n.stop(), 'QUIT, the source looked at %s' % name)
-        tap.ok(time.monotonic() - begin < 2 * SLOW, 'at once')
+        took.append(time.monotonic() - begin)
+        tap.ok(took[-1] < 5 * SLOW, 'at once', took[-1])
         tap.same(n.bad(), [], 'no alerts')
+    tap.ok(min(took) < 1 * SLOW, 'which takes no time of its own', took)
 
     # between two looks at a large document
     n = Sidecar(document(1, {'a': [a.port]}), workers=2,
@@ -330,7 +334,7 @@ def term():
     load = Load(n.egress, clients=4)
     load.more(100)
     n.send(signal.SIGTERM)
-    tap.ok(wait(lambda: n.process.poll() is not None, 5), 'TERM ends it')
+    tap.ok(wait(lambda: n.process.poll() is not None), 'TERM ends it')
     load.stopping.set()
     load.stop()
     tap.same(n.process.returncode, 0, 'well')

@@ -13,8 +13,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 import mesh_stats
-from mesh_test import (ROOT, Backend, Load, Sidecar, alive, document,
-                       directory, free_port, node, reply, request, tap, wait)
+from mesh_test import (ROOT, Backend, Load, Sidecar, alive, descriptors,
+                       document, directory, free_port, node, reply, request,
+                       tap, wait)
 
 RQ = 'envoy.http.downstream_rq_total'
 TARGET = 'envoy_appmesh_RequestCountPerTarget'
@@ -62,7 +63,9 @@ def statsd():
 
     egress = {'envoy__http_conn_manager_prefix': 'egress'}
     wait(lambda: agent.total(RQ, **egress) >= done, 10, 0.05)
-    time.sleep(0.5)
+    rounds = len(agent.select('envoy.server.uptime'))
+    wait(lambda: len(agent.select('envoy.server.uptime')) > rounds + 2, 10,
+         0.05)
     tap.same(agent.total(RQ, **egress), done,
              'all %d requests, through a reload and the death of all' % done)
     tap.same(agent.count('envoy.http.downstream_rq_time', **egress), done,
@@ -131,12 +134,13 @@ def statsd_back():
         wait(lambda: told + agent.total(RQ) >= sent, 10, 0.02)
         tap.same(told + agent.total(RQ), sent, 'turn %d' % turn)
 
-        # between two rounds, or in one
+        # between two rounds, or in one; at no time is nobody there
+        after = mesh_stats.StatsD(path + '.new')
+        os.chmod(path + '.new', 0o777)
+        os.rename(path + '.new', path)
         agent.close()
         told += agent.total(RQ)
-        os.unlink(path)
-        agent = mesh_stats.StatsD(path)
-        os.chmod(path, 0o777)
+        agent = after
 
     tap.ok(stat(n, 'nginx_mesh.statsd_dropped_total') <= 3,
            'a datagram that comes back goes to the new one',
@@ -236,7 +240,8 @@ def emf_pipe():
 
     def told():
         docs[:] = [mesh_stats.emf(x) for x in list(lines)]
-        return mesh_stats.emf_total(docs, TARGET) >= load.done
+        return all(mesh_stats.emf_total(docs, x) >= load.done
+                   for x in (TARGET, TIME))
 
     wait(told, 10, 0.05)
     time.sleep(0.3)
@@ -273,8 +278,9 @@ def emf_file():
 
     wait(lambda: mesh_stats.emf_total(docs(), TARGET) >= 4, 10, 0.05)
     os.rename(path, path + '.1')
+    worker, = n.worker_pids()
     n.send(signal.SIGUSR1)
-    wait(lambda: os.path.exists(path))
+    wait(lambda: os.path.realpath(path) in descriptors(worker))
     for _ in range(3):
         n.get('/')
     wait(lambda: mesh_stats.emf_total(docs(), TARGET) >= 3, 10, 0.05)

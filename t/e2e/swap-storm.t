@@ -96,8 +96,8 @@ def storm():
     seen = {}
 
     def one_each():
-        for _ in range(40):
-            w = n.info()['worker']
+        for info in n.infos():
+            w = info['worker']
             seen[w['pid']] = (w['snapshots'], w.get('version'))
         return len(seen) == 2 \
             and set(seen.values()) == {(1, str(DOCUMENTS))}

@@ -4,11 +4,12 @@ embedded metric format.  What is malformed raises ValueError.
 """
 
 import json
+import queue
 import re
 import socket
 import threading
 
-from mesh_test import ROOT, at_end
+from mesh_test import ROOT, at_end, receive_buffer
 
 try:
     import jsonschema
@@ -166,19 +167,27 @@ class StatsD:
             self.socket.bind(path)
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                   1 << 22)
+            receive_buffer(self.socket)
             self.socket.bind(('127.0.0.1', 0))
             self.port = self.socket.getsockname()[1]
         at_end(self.socket.close)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.arrived = queue.SimpleQueue()
+        for part in self.serve, self.read:
+            threading.Thread(target=part, daemon=True).start()
 
     def serve(self):
-        while True:
+        """Nothing but this, or bursts of datagrams are lost."""
+        data = True
+        while data:
             try:
                 data = self.socket.recv(65536)
             except OSError:
-                return
+                data = None
+            self.arrived.put(data)
+
+    def read(self):
+        while True:
+            data = self.arrived.get()
             if not data:
                 return
             with self.lock:

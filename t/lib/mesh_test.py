@@ -152,6 +152,18 @@ def free_port(host='127.0.0.1'):
             return port
 
 
+def receive_buffer(s, size=1 << 24):
+    """Room for datagrams while the test has to wait for its turn; more than
+    the system's limit (net.core.rmem_max) if that is allowed."""
+    try:
+        s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except OSError:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
+_SO_RCVBUFFORCE = 33        # of Linux, in no module of Python
+
+
 # processes
 
 def stat(pid):
@@ -362,12 +374,17 @@ class Nginx:
     def kill(self):
         if self in Nginx.running:
             Nginx.running.remove(self)
-        if not self.process:
+        if not self.process or self.process.poll() is not None:
             return
-        for pid in children(self.process.pid) + [self.process.pid]:
-            if self.process.poll() is None:
+        # the master first, or it starts others; their ports are free then
+        pids = [self.process.pid] + children(self.process.pid)
+        for pid in pids:
+            try:
                 os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass                    # it ended by itself
         self.process.wait()
+        wait(lambda: not any(alive(pid) for pid in pids))
 
     def log(self):
         text = ''
@@ -483,6 +500,18 @@ server {
             found.setdefault((cluster, endpoint), {})[name] = value
         return found
 
+    def infos(self, n=16):
+        """What several connections at once are told: the kernel gives one
+        after the other to the same worker as long as that is idle."""
+        told = []
+        clients = [connect(self.admin) for _ in range(n)]
+        for s in clients:
+            s.sendall(b'GET /server_info HTTP/1.0\r\n\r\n')
+        for s in clients:
+            told.append(json.loads(read_all(s).partition(b'\r\n\r\n')[2]))
+            s.close()
+        return told
+
     def in_flight(self):
         return sum(int(c.get('rq_active', 0))
                    for c in self.clusters().values())
@@ -572,7 +601,8 @@ class Load:
                 c = http.client.HTTPConnection('127.0.0.1', self.port,
                                                timeout=20 * SLOW)
                 used = 0
-                self.connections += 1
+                with self.lock:
+                    self.connections += 1
             try:
                 r = request(self.port, self.path, host=self.host, connection=c)
             except (OSError, http.client.HTTPException) as e:
@@ -660,7 +690,8 @@ class Backend:
         self.port = self.socket.getsockname()[1]
         _taken.add(self.port)
         at_end(self.close)
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
 
     def accept(self):
         while True:
@@ -719,6 +750,8 @@ class Backend:
         except OSError:
             pass
         self.socket.close()
+        # one that it has just taken is to be closed as well
+        self.acceptor.join(10 * SLOW)
         self.close_connections()
 
 
