@@ -179,12 +179,12 @@ def table():
         meshes.append((m, Caller(port)))
 
     for script, kind, want, flags, data in TABLE:
-        got, late = [], 0
+        got, took = [], []
         for m, caller in meshes:
             f.reset(script)
             t = time.monotonic()
             s = caller.call()
-            late = max(late, time.monotonic() - t)
+            took.append(time.monotonic() - t)
             got.append(len(f.attempts))
             seen = (status(s), s.header('x-flags'),
                     None if data is None else s.data)
@@ -194,7 +194,9 @@ def table():
             if [a for a in f.attempts if a.ended and a.body != HELLO]:
                 tap.ok(False, script + ': with its message', f.attempts)
         tap.same(tuple(got), ATTEMPTS[kind], '%s: %s' % (kind, script))
-        tap.ok(late < 1 * SLOW, 'at once', late) if late > 0.5 else None
+        took.sort()
+        if took[2] > 0.5 * SLOW or took[-1] > 5 * SLOW:
+            tap.ok(False, 'at once: ' + script, took)
     tap.same(f.strange, [], 'nothing but HTTP/2 was sent')
     for m, _ in meshes:
         end(m)
@@ -225,7 +227,8 @@ def goaway():
                    'read+header+data+trailer:0+sleep:20+goaway:0:this'):
         f.reset(script, OK)
         got = [status(caller.call())]
-        time.sleep(0.1)         # for the last one, which comes to an idle one
+        # the last one comes to an idle connection
+        wait(lambda: f.attempts[0].done)
         got.append(status(caller.call()))
         tap.same((got, len({a.connection for a in f.attempts})),
                  (['0', '0'], 2), script)
@@ -246,10 +249,10 @@ def times():
             ('read+mute', None, {'perRequest': 300}, 1, '14', 0.3),
             ('read+sleep:100+mute', policy('stream-error', per_try=200),
              {'perRequest': 3000}, 1, '14', 0.2),
-            ('read+header+trickle:20', None, {'perRequest': 300}, 1, None,
-             0.3),
-            ('read+header+mute', None, {'idle': 300, 'perRequest': 0}, 1,
-             None, 0.3)):
+            ('read+header+trickle:20', None, {'perRequest': 1500}, 1, None,
+             1.5),
+            ('read+header+mute', None, {'idle': 1500, 'perRequest': 0}, 1,
+             None, 1.5)):
         f.reset(script)
         m.use(f.ports, retry=retry, timeout=timeout, protocol='grpc')
         t = time.monotonic()
@@ -257,7 +260,7 @@ def times():
         t = time.monotonic() - t
         tap.same((len(f.attempts), status(s)), (attempts, want),
                  '%s, %s' % (script, timeout))
-        tap.ok(sec - 0.03 < t < sec + 0.3 * SLOW, 'in %.1f s' % sec, t)
+        tap.ok(sec - 0.03 < t < sec + 2 * SLOW, 'in %.1f s' % sec, t)
     end(m)
 
 
@@ -373,25 +376,28 @@ def streams():
     tap.same(status(caller.c.until(n)), '0', 'to its end')
 
     # refused after three messages
-    f.reset('sleep:100+rst:7', OK)
+    part = mesh_h2.message(b'7' * 100)
+    f.reset('got:%d+rst:7' % (3 * len(part)), OK)
     n = caller.open()
     sent = b''
     for i in range(20):
-        part = mesh_h2.message(b'%d' % i * 100)
+        if i == 3:
+            wait(lambda: f.attempts and f.attempts[0].done)
         sent += part
         caller.c.send(n, part, end=i == 19)
         time.sleep(0.01)
     s = caller.c.until(n)
     tap.same((len(f.attempts), status(s), s.data), (2, '0', sent),
              'one that is refused begins again at another server')
-    tap.ok(0 < len(f.attempts[0].body) < len(sent), 'which it was when it '
-           'had begun', len(f.attempts[0].body))
+    tap.ok(3 * len(part) <= len(f.attempts[0].body) < len(sent),
+           'which it was when it had begun', len(f.attempts[0].body))
 
     # too much for that
-    f.reset('sleep:100+rst:7', OK)
+    part = mesh_h2.message(b'x' * 10000)
+    f.reset('got:%d+rst:7' % (20 * len(part)), OK)
     n = caller.open()
     for i in range(20):
-        caller.c.send(n, mesh_h2.message(b'x' * 10000))
+        caller.c.send(n, part)
     s = caller.c.until(n)
     tap.same((len(f.attempts), status(s)), (1, '14'),
              'not if it sent more than is kept')

@@ -14,8 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import mesh_h2
 from mesh_fault import (FLAGS, Fault, Mesh, closed, duration, full, policy,
                         routed, spent)
-from mesh_test import (SLOW, Backend, Sidecar, connect, node, read_all, reply,
-                       request, tap, wait)
+from mesh_test import (SLOW, Backend, Sidecar, connect, exchange, node,
+                       read_all, reply, request, tap, wait)
 
 
 NONE = policy('server-error', retries=0)
@@ -181,23 +181,26 @@ def faults():
     for m in meshes:
         m.use(f.ports)
     for script, kind, *want in FAULTS:
-        got = []
+        got, took = [], []
         for method in (b'GET', b'POST'):
             for m in meshes:
                 f.reset(script)
                 seen, t = timed(lambda: ask(m, method))
                 got.append(len(f.attempts))
+                took.append(t)
                 attempts = ATTEMPTS[kind][len(got) - 1]
                 expected = (want[0], spent(want[1], attempts),
                             want[2] if want[2] is not None else seen[2],
                             want[3])
-                if seen != expected or t > 1 * SLOW:
+                if seen != expected or t > 5 * SLOW:
                     tap.ok(False, '%s: %s' % (method.decode(), script), seen,
                            expected, t, m.n.errors(3))
                 f.reset('body 10')
                 if ask(m, b'GET') != (200, '-', b'0123456789', True):
                     tap.ok(False, 'the next answer is right', script)
         tap.same(tuple(got), ATTEMPTS[kind], '%s: %s' % (kind, script))
+        if sorted(took)[2] > 0.5 * SLOW:
+            tap.ok(False, 'at once: ' + script, took)
     for m in meshes:
         m.end()
 
@@ -258,7 +261,7 @@ def connecting():
     r = m.n.get()
     t = time.monotonic() - t
     tap.same((r.status, r.header('X-Flags')), (503, 'UF'), 'no SYN comes back')
-    tap.ok(0.95 < t < 1.5 * SLOW, 'after a second', t)
+    tap.ok(0.95 < t < 4 * SLOW, 'after a second', t)
     m.end()
 
 
@@ -314,20 +317,26 @@ def backoff():
     tap.say('first %.0f ms at most, later ones %.0f on average, %.0f at most'
             % (max(first) * 1000, sum(late) / len(late) * 1000,
                max(late) * 1000))
-    tap.ok(sorted(first)[5] < 0.04 * SLOW, 'the first within 25 ms', first)
-    tap.ok(0.06 < sum(late) / len(late) < 0.2 * SLOW,
-           'later ones 125 ms on average')
-    tap.ok(sorted(late)[-5] < 0.3 * SLOW, 'and 250 at most', late)
+    # the machine may be late with some
+    tap.ok(sorted(first)[3] < 0.04 * SLOW, 'the first within 25 ms', first)
+    most = sorted(late)[:-8]
+    tap.ok(sum(late) / len(late) > 0.055 and sum(most) / len(most)
+           < 0.2 * SLOW, 'later ones 125 ms on average')
+    tap.ok(most[-1] < 0.3 * SLOW, 'and 250 at most', late)
 
     # the worker does not wait with them
-    slow = threading.Thread(target=lambda: [m.n.get() for _ in range(3)])
+    enough = threading.Event()
+
+    def retried():
+        while not enough.is_set():
+            m.n.get()
+
+    slow = threading.Thread(target=retried)
     slow.start()
-    t = time.monotonic()
-    for _ in range(50):
-        m.n.page('/server_info')
-    t = time.monotonic() - t
-    tap.ok(slow.is_alive() and t < 1 * SLOW,
+    t = sorted(timed(lambda: m.n.page('/server_info'))[1] for _ in range(50))
+    tap.ok(t[25] < 0.05 * SLOW and t[-1] < 5 * SLOW,
            'other requests are served meanwhile', t)
+    enough.set()
     slow.join()
 
     # clients that leave during one
@@ -350,14 +359,15 @@ def timed(call):
 TIMES = [
     ('mute', {'perRequest': 300}, NONE, 1, 504, 'UT', 0.3),
     ('drip 50', {'perRequest': 300}, NONE, 1, 504, 'UT', 0.3),
-    ('sleep 150', {'perRequest': 300}, NONE, 1, 200, '-', 0.15),
+    ('sleep 150', {'perRequest': 3000}, NONE, 1, 200, '-', 0.15),
     # each attempt, and all of them
     ('mute', {'perRequest': 3000}, policy('server-error', per_try=200),
      3, 504, 'UT,URX', 0.6),
     ('drip 50', {'perRequest': 3000}, policy('server-error', per_try=200),
      3, 504, 'UT,URX', 0.6),
-    ('mute', {'perRequest': 500}, policy('server-error', per_try=200),
-     3, 504, 'UT', 0.5),
+    # two backoffs are 75 ms at most
+    ('mute', {'perRequest': 2500}, policy('server-error', per_try=900),
+     3, 504, 'UT', 2.5),
     ('mute', {'perRequest': 150}, policy('server-error', per_try=200),
      1, 504, 'UT', 0.15),
     # a timeout is no event of these
@@ -382,24 +392,23 @@ def timeouts():
                  (attempts, status, flags), name)
         if status == 504:
             tap.same(r.text, 'upstream request timeout', 'with its text')
-        tap.ok(sec - 0.02 < t < sec + 0.25 * SLOW, 'in %.2f s' % sec, t)
+        tap.ok(sec - 0.02 < t < sec + 2 * SLOW, 'in %.2f s' % sec, t)
     m.end()
 
 
 def cut(m, f, **kw):
     f.reset('trickle 20')
     m.use(f.ports, **kw)
-    s = connect(m.n.egress)
-    s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\n\r\n')
-    return timed(lambda: read_all(s))
+    return timed(lambda: exchange(
+        m.n.egress, b'GET / HTTP/1.1\r\nHost: app.local\r\n\r\n'))
 
 
 def body():
     log = 'access_log logs/access.log mesh;'
     m = Mesh(egress=log)
     f = Fault('ok')
-    data, t = cut(m, f, timeout={'perRequest': 300})
-    tap.ok(b' 200 OK' in data and 0.28 < t < 0.6 * SLOW,
+    data, t = cut(m, f, timeout={'perRequest': 1000})
+    tap.ok(b' 200 OK' in data and 0.98 < t < 4 * SLOW,
            'a body that trickles is cut off', t, data[:100])
     tap.same(len(f.attempts), 1, 'and not asked for again')
 
@@ -409,9 +418,10 @@ def body():
 
     tap.ok(wait(logged), 'it is logged as UT')
 
-    data, t = cut(m, f, retry=policy('server-error', per_try=100),
-                  timeout={'perRequest': 500})
-    tap.ok(0.48 < t < 0.9 * SLOW,
+    data, t = cut(m, f, retry=policy('server-error', per_try=1000),
+                  timeout={'perRequest': 2000})
+    tap.ok(b' 200 OK' in data and len(f.attempts) == 1
+           and 1.98 < t < 5 * SLOW,
            'perRetryTimeout does not count once the answer has begun', t)
 
     f.reset('body 3')
@@ -428,23 +438,27 @@ def uploads():
     """perRequest begins when the request has arrived."""
     m = Mesh()
     f = Fault('ok')
-    m.use(f.ports, timeout={'perRequest': 300}, retry=NONE)
+    m.use(f.ports, timeout={'perRequest': 1000}, retry=NONE)
     s = connect(m.n.egress)
     s.sendall(b'POST / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n'
               b'Content-Length: 100000\r\n\r\n')
     for _ in range(10):
         s.sendall(b'x' * 10000)
-        time.sleep(0.06)
+        time.sleep(0.15)
     tap.ok(b' 200 ' in read_all(s), 'a client that takes longer is not cut')
 
     f.reset('mute')
     s = connect(m.n.egress)
     s.sendall(b'POST / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n'
               b'Content-Length: 100000\r\n\r\n' + b'x' * 50000)
-    time.sleep(0.4)
-    s.sendall(b'x' * 50000)
-    data, t = timed(lambda: read_all(s))
-    tap.ok(b' 504 ' in data and 0.28 < t < 0.6 * SLOW,
+    time.sleep(1.2)
+
+    def rest():
+        s.sendall(b'x' * 50000)
+        return read_all(s)
+
+    data, t = timed(rest)
+    tap.ok(b' 504 ' in data and 0.98 < t < 4 * SLOW,
            'the server has all of its time after that', t, data[:80])
     m.end()
 
@@ -461,20 +475,22 @@ def websocket():
 
     b = Backend('ws', raw=upgrade)
     m = Mesh()
-    m.use([b.port], timeout={'perRequest': 200, 'idle': 600})
+    m.use([b.port], timeout={'perRequest': 1000, 'idle': 2000})
     s = connect(m.n.egress)
     s.sendall(b'GET / HTTP/1.1\r\nHost: app.local\r\nConnection: Upgrade\r\n'
               b'Upgrade: websocket\r\n\r\n')
     tap.ok(b' 101 ' in s.recv(1000), 'upgraded')
-    for _ in range(5):
-        time.sleep(0.2)
+    for _ in range(4):
+        time.sleep(0.4)
+        t = time.monotonic()
         s.sendall(b'ping')
         got = s.recv(100)
         if got != b'ping':
             break
     tap.same(got, b'ping', 'perRequest ends with the upgrade')
-    data, t = timed(lambda: read_all(s))
-    tap.ok(data == b'' and 0.4 < t < 1.2 * SLOW, 'idle does not', t)
+    data, t = read_all(s), time.monotonic() - t
+    # what is noticed at most a quarter late
+    tap.ok(data == b'' and 1.95 < t < 6 * SLOW, 'idle does not', t)
     m.end()
 
 
@@ -504,27 +520,34 @@ def defaults():
     tap.same([m.n.get(method='POST', body=b'x').status for _ in range(6)],
              [200] * 6, 'safe: what was never sent is')
 
-    # one endpoint, 40 requests at a time that all fail
-    f = Fault('sleep 300', 'status 503')
-    gate = threading.Event()
+    # 40 requests at a time that all fail; those that are tried again stay
+    # until the others have ended, so that no place is used twice
+    f = Fault('ok')
+    gates = [threading.Event(), threading.Event()]
+    ended = []
 
-    def busy(call, s):
-        gate.wait(20)
+    def busy(s, gate):
+        gates[int(gate)].wait(20 * SLOW)
         s.sendall(reply('x', '503 Busy'))
         return True
 
-    f.do_busy = lambda s: busy(None, s)
-    f.reset('busy')
+    f.do_busy = busy
+    f.reset(*['busy 0'] * 40, 'busy 1')
     m.use(f.ports)
-    threads = [threading.Thread(target=m.n.get) for _ in range(40)]
+    threads = [threading.Thread(target=lambda: ended.append(m.n.get()))
+               for _ in range(40)]
     for t in threads:
         t.start()
     wait(lambda: len(f.attempts) == 40)
-    gate.set()
+    gates[0].set()
+    wait(lambda: len(ended) + len(f.attempts) == 2 * 40)
+    retried = len(f.attempts) - 40
+    gates[1].set()
     for t in threads:
         t.join()
-    tap.ok(40 < len(f.attempts) <= 40 + 2 * 12,
-           'safe: retries stay within the budget', len(f.attempts))
+    tap.ok(3 <= retried <= 8 and len(f.attempts) <= 40 + 2 * retried,
+           'safe: retries stay within the budget',
+           (retried, len(f.attempts)))
     m.end()
 
 
@@ -534,7 +557,7 @@ def ingress():
     d = routed(1, [1])
     d['virtualNodes'] = [node('a', [(app.ports[0], 'http')])]
     d['virtualNodes'][0]['spec']['listeners'][0]['timeout'] = {
-        'http': {'perRequest': duration(300)}}
+        'http': {'perRequest': duration(1000)}}
     n = Sidecar(d, resource='virtualNode/a', http='''
 server {
     listen 127.0.0.1:%%d;
@@ -555,7 +578,7 @@ server {
     r, t = timed(lambda: request(port))
     tap.same((r.status, r.header('X-Flags'), len(app.attempts)),
              (504, 'UT', 1), 'perRequest of the listener')
-    tap.ok(0.28 < t < 0.6 * SLOW, 'in 0.3 s', t)
+    tap.ok(0.98 < t < 4 * SLOW, 'in a second', t)
     tap.ok(n.stop(), 'ends')
     tap.same(n.bad(), [], 'no alerts')
 
@@ -646,14 +669,14 @@ def grpc():
         call.respond([('grpc-status', '0')], end=True)
 
     server.answer = echo
-    m.use([server.port], protocol='grpc', timeout={'perRequest': 300})
+    m.use([server.port], protocol='grpc', timeout={'perRequest': 1000})
     n = c.open('/s/Stream', [('content-type', 'application/grpc'),
                              ('te', 'trailers')])
     c.until(n, lambda s: s.headers)
     tap.ok(True, 'a stream gets its headers before it has sent a message')
     c.send(n, b'first')
     c.until(n, lambda s: s.data)
-    time.sleep(0.5)
+    time.sleep(1.5)
     c.send(n, b'last', end=True)
     tap.same(c.until(n).trailer('grpc-status'), '0',
              'and lives longer than perRequest')

@@ -103,12 +103,12 @@ class Fault:
                 if r is None:
                     return
                 with self.lock:
-                    n = len(self.attempts)
-                    self.attempts.append(None)
+                    attempts, n = self.attempts, len(self.attempts)
+                    attempts.append(None)
                     step = self.script[min(n, len(self.script) - 1)]
                 if not step.startswith('early'):
                     self.read_body(f, r)
-                self.attempts[n] = (port, r.method, r.body, time.monotonic())
+                attempts[n] = (port, r.method, r.body, time.monotonic())
                 if not self.do(s, *step.split(' ')):
                     return
         except (OSError, ValueError):
@@ -232,14 +232,15 @@ def full():
     s.listen(1)
     kept = [s]
     at_end(lambda: [k.close() for k in kept])
-    for _ in range(100):
-        c = socket.socket()
+    clients = [socket.socket() for _ in range(10)]
+    kept += clients
+    for c in clients:
         c.setblocking(False)
         c.connect_ex(s.getsockname())
-        kept.append(c)
-        if not select.select([], [c], [], 0.1)[1]:
-            return s.getsockname()[1]
-    raise RuntimeError('the queue of a listening socket has no end')
+    # one more than was asked for fits in; what is on its way does not matter
+    if not wait(lambda: len(select.select([], clients, [], 0)[1]) >= 2):
+        raise RuntimeError('nobody gets into a queue')
+    return s.getsockname()[1]
 
 
 # the proxy in front of them

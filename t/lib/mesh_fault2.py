@@ -6,6 +6,7 @@ are written as they are; no library would write them in this order.  A step
 is one word or several with "+" between them, carried out in this order:
 
     'read'          waits for the end of the request
+    'got:1000'      waits for so many bytes of it
     'header'        HEADERS with status 200 of a gRPC answer
     'status:503'    HEADERS with another status, which end the answer
     'interim:103'   HEADERS with an interim status
@@ -60,6 +61,7 @@ class Attempt:
         self.body = b''
         self.ended = False
         self.reset = None
+        self.done = False               # all of its step was carried out
         self.time = time.monotonic()
 
 
@@ -167,6 +169,8 @@ class _Connection:
                 getattr(self, 'do_' + name)(a, *args)
         except OSError:
             pass
+        finally:
+            a.done = True
 
     def headers(self, a, payload, flags=0):
         self.send(HEADERS, END_HEADERS | flags, a.stream, payload)
@@ -174,6 +178,11 @@ class _Connection:
     def do_read(self, a):
         wait(lambda: a.ended or a.reset is not None, 20, 0.001)
         if not a.ended:
+            raise OSError('the client gave up')
+
+    def do_got(self, a, n):
+        wait(lambda: len(a.body) >= int(n) or a.reset is not None, 20, 0.001)
+        if len(a.body) < int(n):
             raise OSError('the client gave up')
 
     def do_header(self, a):
