@@ -88,13 +88,21 @@ class Switch:
         self.status = status
         self.backend = Backend('x', answer=self.answer)
         self.port = self.backend.port
+        self.lock = threading.Lock()
         self.checks = []
+
+    def turn(self, status):
+        """Changes it, and tells how many have got another one."""
+        with self.lock:
+            self.status = status
+            return len(self.checks)
 
     def answer(self, r):
         if r.path != '/ping':
             return reply(str(self.port))
-        self.checks.append(time.monotonic())
-        return reply('', self.status) if self.status else None
+        with self.lock:
+            self.checks.append(time.monotonic())
+            return reply('', self.status) if self.status else None
 
 
 def answers():
@@ -156,16 +164,15 @@ def thresholds():
     until(n, b, 'healthy')
     start = time.monotonic()
 
-    a.status = '503 No'
-    b.status = None
-    before = len(b.checks)
+    a.turn('503 No')
+    before = b.turn(None)
 
     tap.ok(until(n, a, 'unhealthy'), 'a bad answer is believed')
     tap.ok(until(n, b, 'unhealthy'), 'and so is none')
     tap.same(len(b.checks) - before, 2, 'after two of them')
 
-    a.status = b.status = '200 OK'
-    before = len(a.checks)
+    b.turn('200 OK')
+    before = a.turn('200 OK')
     tap.ok(until(n, a, 'healthy', 2), 'and it is healthy again')
     tap.same(len(a.checks) - before, 2, 'after two successes')
 
@@ -176,7 +183,9 @@ def thresholds():
            '%d checks in %.1f s' % (count, took))
 
     gaps = [y - x for x, y in zip(a.checks, a.checks[1:])]
-    tap.ok(all(4.7 < g < 5.8 for g in gaps), 'intervals are kept', gaps)
+    # each may have been seen late
+    tap.ok(all(3 < g < 7 for g in gaps)
+           and 4.7 < sum(gaps) / len(gaps) < 5.8, 'intervals are kept', gaps)
 
     tap.same([len(state(n, a, 'healthy')), len(state(n, a, 'unhealthy'))],
              [2, 1], 'each change is told once')
@@ -221,7 +230,7 @@ def processes():
 
     n.put(doc(3, b, c))
     n.at('3')
-    time.sleep(0.3)
+    time.sleep(1.5)
     seen = len(a.checks)
     before = len(c.checks)
     tap.ok(wait(lambda: len(c.checks) > before + 1, 20), 'some checks later')
@@ -230,7 +239,7 @@ def processes():
     plain = document(4, {'a': [b.port, c.port]})
     n.put(plain)
     n.at('4')
-    time.sleep(0.3)
+    time.sleep(1.5)
     seen = len(b.checks) + len(c.checks)
     time.sleep(INTERVAL + 1)
     tap.same(len(b.checks) + len(c.checks), seen,
@@ -254,7 +263,8 @@ def traffic():
         return {n.get().text for _ in range(requests)}
 
     def doc(version, *eps):
-        return checked(version, {'a': [x.port for x in eps]})
+        return checked(version, {'a': [x.port for x in eps]},
+                       hc=check(timeoutMillis=15000))
 
     n = Sidecar(doc(1, a, b, c, d), workers=2).start()
     tap.same(n.get().status, 200, 'a proxy that starts serves, before checks')
@@ -282,7 +292,7 @@ def traffic():
     late = Backend('late', answer=lambda r: (
         held.wait(20) if r.path == '/ping' else None) and reply('late')
         or reply('late'))
-    n.put(checked(2, {'a': [a.port, b.port, c.port, late.port]}))
+    n.put(doc(2, a, b, c, late))
     n.at('2')
     tap.ok(wait(lambda: late.requests), 'a new endpoint is checked')
     got = used(n)
@@ -318,12 +328,13 @@ def storm():
                                                  i % 250 + 1))
            for i in range(1000)]
 
-    n = Sidecar(checked(1, {'a': eps}), workers=1, level='notice').start()
+    n = Sidecar(checked(1, {'a': eps}, hc=check(timeoutMillis=15000)),
+                workers=1, level='notice').start()
     tap.ok(wait(lambda: total[0] >= 1000, 30), 'all are checked', total)
     tap.ok(most[0] <= 100, 'a hundred at a time at most', most)
     start = time.monotonic()
     tap.ok(n.stop(), 'nginx ends')
-    tap.ok(time.monotonic() - start < 2, 'and waits for no check')
+    tap.ok(time.monotonic() - start < 4, 'and waits for no check')
     tap.same(n.bad(), [], 'nothing in the log')
 
 
