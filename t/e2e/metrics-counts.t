@@ -59,7 +59,7 @@ def idle(n, name):
            active())
 
 
-def route(retries=0, events=(), timeout=None, per_try=1000):
+def route(retries=0, events=(), timeout=None, per_try=15000):
     http_route = {'match': {'prefix': '/'}, 'action': {'weightedTargets': [
         {'virtualNode': 'a', 'weight': 1}]}}
     http_route['retryPolicy'] = {
@@ -230,12 +230,14 @@ def ends():
 
     back = Backend('a', raw=raw)
     n = sidecar([back.port], workers=1, routes=route(timeout=400))
-    n.put(document(1, {'a': [back.port]}, routes=route(timeout=400)))
 
     tap.same(n.get('/silent').status, 504, 'a request that takes too long')
     same(n, {'upstream_rq_timeout': 1, 'upstream_rq_5xx': 1,
              'upstream_rq_total': 1, 'upstream_rq_rx_reset': 0})
 
+    # what follows has its time
+    n.put(document(2, {'a': [back.port]}, routes=route()))
+    n.at('2')
     try:
         n.get('/half')
     except Exception:
@@ -257,14 +259,14 @@ def ends():
     tap.same(values.get('http.egress.no_route', 0), 1, 'has no route')
 
     # an address where nobody listens; and none at all
-    n.put(document(2, {'a': [free_port()]}, routes=route()))
-    n.at('2')
+    n.put(document(3, {'a': [free_port()]}, routes=route()))
+    n.at('3')
     tap.same(n.get().status, 503, 'nobody listens')
     same(n, {'upstream_cx_connect_fail': 1, 'upstream_rq_total': 3,
              'upstream_rq_5xx': 2})
 
-    n.put(document(3, {'a': []}, routes=route()))
-    n.at('3')
+    n.put(document(4, {'a': []}, routes=route()))
+    n.at('4')
     tap.same(n.get().status, 503, 'there is no endpoint')
     same(n, {'upstream_cx_none_healthy': 1, 'upstream_rq_5xx': 3})
 

@@ -159,7 +159,7 @@ class Bench:
                 'timeout': {'perRequest': {'unit': 's', 'value': 30}},
                 'retryPolicy': {
                     'maxRetries': 1, 'httpRetryEvents': ['gateway-error'],
-                    'perRetryTimeout': {'unit': 'ms', 'value': 1000}}}}}
+                    'perRetryTimeout': {'unit': 'ms', 'value': 2500}}}}}
 
     @staticmethod
     def late():
@@ -195,7 +195,7 @@ class Bench:
         wait(lambda: not gauges(self.n))
         before = counters(self.n)
         ask()
-        wait(lambda: self.delta(before) == expected, 3, 0.02)
+        wait(lambda: self.delta(before) == expected, 10, 0.02)
         got = self.delta(before)
         tap.ok(got == expected, what + ': each counter',
                'got, not wanted: %r' % sorted(set(got.items())
@@ -545,7 +545,7 @@ def outputs():
         with open(path + '/log') as f:
             return len(f.readlines())
 
-    wait(lambda: lines() == 3)
+    wait(lambda: (value(n, own + 'log_written_total'), lines()) == (3, 3))
     tap.same((value(n, own + 'log_written_total'), lines()), (3, 3), 'logs')
     wait(lambda: value(n, own + 'statsd_sent_total') > 3)
     counters(n)

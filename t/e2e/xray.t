@@ -287,7 +287,7 @@ def half_an_answer():
             'action': {'weightedTargets': [{'virtualNode': 'a', 'weight': 1}]},
             'retryPolicy': {'maxRetries': 2,
                             'httpRetryEvents': ['gateway-error'],
-                            'perRetryTimeout': {'unit': 'ms', 'value': 200}},
+                            'perRetryTimeout': {'unit': 'ms', 'value': 2000}},
         }}}]), mesh=ALL % (daemon.port, 'retries=on')).start()
     p.at('1')
     r = p.get()
@@ -338,6 +338,8 @@ def subrequests():
         if headers:
             tap.same(sorted(len(v) for v in got.values()), [1, 1, 1],
                      'which have that of the client')
+        if n != 2:
+            daemon.wait(1)
         request(port, '/y', host='app.local', headers=given())
         daemon.wait(1 if n == 2 else 2)
         wait(lambda: len(app.requests) == 6)
