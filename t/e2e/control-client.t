@@ -63,6 +63,13 @@ def well(side, timeout=10):
     return wait(lambda: not error(side), timeout)
 
 
+def gaps(fake, first, n):
+    """Seconds between the n requests from this one on, sorted."""
+    fake.upto(first + n, 30)
+    times = fake.times[first:first + n]
+    return sorted(y - x for x, y in zip(times, times[1:]))
+
+
 def follows():
     """Long poll, from one document to the next, and what is told of it."""
     a, b = backends()
@@ -131,10 +138,9 @@ def held():
     fake.put(document(1, {'a': [a.port]}))
     side = sidecar(fake, interval='100ms', wait_time='1s').start()
     side.at('1')
-    start = fake.count()
-    time.sleep(3.2)
-    tap.ok(2 <= fake.count() - start <= 4, 'one request a second',
-           fake.count() - start)
+    between = gaps(fake, 1, 5)
+    tap.ok(0.95 <= between[0] and between[1] < 2 * SLOW,
+           'one request a second', between)
     tap.same(error(side), '', 'that is no error')
     tap.ok(side.stop(), 'it ends well')
 
@@ -148,10 +154,9 @@ def polled():
         fake.put(document(1, {'a': [a.port]}))
         side = sidecar(fake, interval='200ms').start()
         tap.ok(side.at('1'), 'a server %s works' % name)
-        start = fake.count()
-        time.sleep(2)
-        tap.ok(4 <= fake.count() - start <= 12,
-               'it is polled at the interval', fake.count() - start)
+        between = gaps(fake, fake.count() - 1, 10)
+        tap.ok(0.15 < between[4] < 0.5 * SLOW, 'it is polled at the interval',
+               between)
         fake.put(document(2, {'b': [b.port]}))
         tap.ok(side.at('2'), 'and its documents are taken')
         tap.same(side.info()['config']['sequence'], 2, 'each once')
@@ -183,7 +188,8 @@ def failing():
     a, b = backends()
     fake = FakeControl(store='s1')
     fake.put(document(1, {'a': [a.port]}))
-    side = sidecar(fake, mesh='control_plane_timeout 1s total=2s;'
+    # no longer than a machine that is busy takes for an answer that is good
+    side = sidecar(fake, mesh='control_plane_timeout 3s total=5s;'
                    ' max_document_size 1m;').start()
     side.at('1')
     fake.upto(2)
@@ -262,7 +268,7 @@ def failing():
         before = len(side.lines('keeping what configuration'))
         fake.always = script
         fake.close_connections()
-        tap.ok(fails(side, want), '%s is an error' % name, error(side))
+        tap.ok(fails(side, want, 20), '%s is an error' % name, error(side))
         tap.same(side.get().text, 'a', 'what was in force still is')
         fake.always = None
         tap.ok(well(side), 'it is well again', error(side))
@@ -395,6 +401,11 @@ def refused():
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
 
+def saved(side, version):
+    with open(side.path('state/m.virtualNode.me.json')) as f:
+        return ' version=%s ' % version in f.readline()
+
+
 def older():
     """A copy of the store that lags behind is not believed."""
     a, b = backends()
@@ -407,12 +418,13 @@ def older():
     tap.ok(fails(side, 'revision 5 is older than what is in force, 7'),
            'an older revision is an error', error(side))
     tap.same(side.get().text, 'a', 'it is not applied')
-    count = settled(fake.count, 0.6)
-    tap.ok(settled(fake.count, 1) - count < 12 * SLOW, 'it does not spin')
+    between = gaps(fake, settled(fake.count, 0.6) - 1, 6)
+    tap.ok(between[2] > 0.1, 'it does not spin', between)
 
     fake.put(document(3, {'b': [b.port]}), revision=8)
     tap.ok(side.at('3'), 'a newer one is')
     tap.ok(well(side), 'and all is well')
+    wait(lambda: saved(side, '3'))
 
     side.stop()
     fake.put(document(4, {'a': [a.port]}), revision=6)
@@ -449,7 +461,7 @@ def down():
         side.path('state/m.virtualNode.me.json'))), 'the document is on disk')
 
     fake.stop()
-    tap.ok(fails(side, ''), 'it goes down')
+    tap.ok(wait(lambda: error(side)), 'it goes down')
     tap.same(side.get().text, 'a', 'requests are served')
     tap.same(side.page('/ready').status, 200, 'the proxy is ready')
 
@@ -485,14 +497,20 @@ def backoff():
     fake = FakeControl()
     fake.always = lambda c, r: c.send(reply('', '503 No'))
     side = sidecar(fake, interval='800ms').start()
-    fake.upto(10, 30)
-    gaps = [y - x for x, y in zip(fake.times, fake.times[1:])]
-    tap.say(' '.join('%.0f' % (1000 * g) for g in gaps))
-    tap.ok(gaps[0] < 0.4 * SLOW, 'the second attempt comes soon')
-    tap.ok(all(g > 0.3 for g in gaps[4:9]), 'later ones are further apart')
-    tap.ok(all(g < 1.0 * SLOW + 0.5 for g in gaps),
-           'never more than an interval')
+    between = gaps(fake, 4, 12)
+    # each as long as half an interval at least; a machine that is busy may
+    # note a request late, and the next one is nearer to it then
+    tap.ok(between[2] > 0.3, 'later attempts are further apart', between)
+    tap.ok(between[7] < 1.0 * SLOW, 'never more than an interval', between)
     side.stop()
+
+    soon = []
+    for _ in range(3):
+        first = fake.count()
+        side.start()
+        soon += gaps(fake, first, 2)
+        side.stop()
+    tap.ok(min(soon) < 0.4 * SLOW, 'the second attempt comes soon', soon)
 
 
 def keepalive():
@@ -663,10 +681,10 @@ def reload():
         fake.put(document(n, {'a': [a.port]}))
         tap.ok(side.at(str(n)), 'and goes on')
 
-    fake.upto(fake.count())
+    tap.ok(fake.told('Mesh-Applied', '5'), 'it waits again')
     start = time.monotonic()
     tap.ok(side.stop(), 'QUIT ends the wait')
-    tap.ok(time.monotonic() - start < 2 * SLOW, 'at once',
+    tap.ok(time.monotonic() - start < 4 * SLOW, 'at once, not after 5 s',
            time.monotonic() - start)
     tap.same(side.bad(), [], 'nothing was logged that should not be')
 
@@ -813,7 +831,7 @@ def real():
     cp.stop()
 
     cp = ControlPlane(workers=2).start()
-    side = sidecar(cp_source(cp), workers=2).start()
+    side = sidecar(cp_source(cp), workers=2, wait_time='30s').start()
     tap.ok(fails(side, 'status 404'), 'there is no mesh yet', error(side))
 
     for what, body in resources(a.port, b.port):
@@ -836,7 +854,8 @@ def real():
         took.append(time.monotonic() - start)
     tap.say('from the answer to the first request: %.1f ms, at most %.1f ms'
             % (1000 * sorted(took)[10], 1000 * max(took)))
-    tap.ok(max(took) < 2 * SLOW, 'updates are in force soon')
+    tap.ok(sorted(took)[10] < 1 * SLOW and max(took) < 8 * SLOW,
+           'updates are in force soon, long before a wait ends', took)
     tap.same(side.lines('rejected'), [], 'none was rejected')
     tap.ok(side.stop(), 'it ends well')
     tap.same(side.bad() + cp.bad(), [], 'nothing was logged that should not be')
