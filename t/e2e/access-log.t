@@ -247,11 +247,12 @@ def fifo():
     s.more(400)
     s.stop()
     tap.same(s.failures, [], 'pipe without a reader: all were answered')
-    tap.ok(s.slowest < 2 * SLOW, 'pipe without a reader: at once, %.0f ms'
+    # one that waited would do so until there is a reader
+    tap.ok(s.slowest < 10 * SLOW, 'pipe without a reader: at once, %.0f ms'
            % (s.slowest * 1000))
     # all connections may have gone to one of the workers
     told = [re.search(r' (\d+)#', line).group(1)
-            for line in n.lines(r'open\(\) of access log')]
+            for line in n.logged(r'open\(\) of access log')]
     tap.ok(told and len(told) == len(set(told)),
            'pipe without a reader: each worker says so once', told)
 
@@ -293,7 +294,7 @@ def stopped_reader():
     s.more(2500)
     s.stop()
     tap.same(s.failures, [], 'stopped reader: all were answered')
-    tap.ok(s.slowest < 2 * SLOW, 'stopped reader: at once, %.0f ms'
+    tap.ok(s.slowest < 10 * SLOW, 'stopped reader: at once, %.0f ms'
            % (s.slowest * 1000))
 
     # it goes on: no part of a line was lost or doubled, some lines were
@@ -512,18 +513,27 @@ def not_allowed():
                 resource='virtualNode/me', user='nobody')
     os.chmod(n.dir, 0o777)
     n.start()
+    denied = r'open\(\) of access log ".*" failed.*Permission denied'
     s = Storm(n)
     s.more(200)
+
+    def both():                 # its connections may all be of one worker
+        n.get(headers={'X-ID': 'more'})
+        return len(n.lines(denied)) >= 2
+
+    wait(both)
     time.sleep(2.5)             # several seconds' attempts
     s.stop()
     tap.same(s.failures, [], 'not allowed: all were answered')
-    tap.same(len(n.lines(r'open\(\) of access log ".*" failed.*Permission '
-                         r'denied')), 2, 'not allowed: said once a worker')
+    told = [re.search(r' (\d+)#', line).group(1) for line in n.lines(denied)]
+    tap.ok(len(told) == 2 and told[0] != told[1],
+           'not allowed: said once a worker', told)
     os.chmod(place, 0o777)
     tap.ok(wait(lambda: lines(place + '/access.log')),
            'not allowed: goes on when it is')
     n.stop()
     ids = [json.loads(x)['id'] for x in lines(place + '/access.log')]
+    ids = [x for x in ids if x != 'more']
     tap.ok(len(set(ids)) == len(ids) and set(ids) <= set(s.ids),
            'not allowed: with the %d lines that were kept' % len(ids))
 

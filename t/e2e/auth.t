@@ -414,8 +414,9 @@ def reload_keys():
     s = Signer(cp)
 
     def everywhere(signer, status):
-        # a connection each, so that both workers are met
-        for _ in range(12):
+        # a connection each, so that both workers are met: one takes 16 in a
+        # row at most
+        for _ in range(40):
             c = cp.connection()
             answer = cp.call('GET', uri('meshes'), connection=c,
                              headers=signer.headers('GET', uri('meshes')))

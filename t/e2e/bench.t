@@ -74,7 +74,11 @@ def measured():
 
 def traced(data):
     told = {name: r['told'][0] for name, r in data['pairs'].items()}
-    for name, least, most in (('xray-100', .5, 1.1), ('otlp-5', .03, .07),
+    # of few requests, on a machine that is busy, chance makes more or less
+    chance = 6 * (.05 * .95 / max(told['otlp-5']['requests'], 1)) ** .5
+    chance = max(.02, chance)
+    for name, least, most in (('xray-100', .5, 1.1),
+                              ('otlp-5', .05 - chance, .05 + chance),
                               ('json', 0, 0)):
         share = told[name]['traces'] / told[name]['requests']
         tap.ok(least <= share <= most, '%s: its share is traced' % name,
@@ -185,6 +189,13 @@ def logs():
     return glob.glob(HERE + '/run/*/access.log')
 
 
+def written():
+    try:
+        return any(os.path.getsize(f) for f in logs())
+    except FileNotFoundError:           # it was taken away meanwhile
+        return False
+
+
 def processes():
     """Proxies by their directory, the rest by the environment of the run."""
     found = []
@@ -205,8 +216,7 @@ def interrupted():
     p = subprocess.Popen([RUN, '--only=observe/json'], env=ENV,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        tap.ok(wait(lambda: any(os.path.getsize(f) for f in logs()), 60),
-               'a log is written')
+        tap.ok(wait(written, 60), 'a log is written')
         tap.ok(wait(lambda: any(b'wrk' in name for name in processes()), 60),
                'for requests of a load generator')
     finally:

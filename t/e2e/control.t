@@ -435,8 +435,8 @@ def mirrored():
 
 
 def slowloris():
-    cp = ControlPlane(workers=1, server='client_body_timeout 300ms;'
-                                        'client_header_timeout 2s;').start()
+    cp = ControlPlane(workers=1, server='client_body_timeout 1s;'
+                                        'client_header_timeout 4s;').start()
     stuck = []
     for part in (b'', b'{"mesh', b'{'):
         s = connect(cp.port)
@@ -700,7 +700,7 @@ def put(cp, name, h2=False):
 def held():
     """While the store is busy with somebody else's write."""
     cp = ControlPlane(workers=1, http2=True,
-                      more_main='worker_shutdown_timeout 500ms;').start()
+                      more_main='worker_shutdown_timeout 5s;').start()
     cp.create('meshes', meshName='m')
 
     db = sqlite3.connect(cp.database, isolation_level=None)
@@ -738,7 +738,6 @@ def held():
     db.execute('BEGIN IMMEDIATE')
     late = put(cp, 'late')
     tap.same(cp.get(uri('meshes', 'm')).status, 200, 'a write again')
-    cp.more_main = ''
     cp.send(signal.SIGQUIT)
     wait(lambda: cp.lines('gracefully shutting down'))
     db.execute('COMMIT')

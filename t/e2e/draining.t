@@ -111,7 +111,7 @@ class Launched:
 
 def terminated():
     """SIGTERM while clients send requests and do not yet know better."""
-    n = Launched('--drain', '5', '--grace', '10').start()
+    n = Launched('--drain', '8', '--grace', '20').start()
 
     with open('/proc/%d/smaps_rollup' % n.process.pid) as f:
         pss = [int(x.split()[1]) for x in f if x.startswith('Pss:')][0]
@@ -122,14 +122,18 @@ def terminated():
     load.more(100)
     idle = connect(n.port)
     idle.sendall(b'GET / HTTP/1.1\r\nHost: me\r\n\r\n')
-    tap.ok(b' 200 ' in idle.recv(4096), 'a connection that will be idle')
+    data = more = idle.recv(4096)
+    while more and not data.endswith(b'\r\n\r\nme'):
+        more = idle.recv(4096)
+        data += more
+    tap.ok(b' 200 ' in data, 'a connection that will be idle', data)
 
     begin = n.send(signal.SIGTERM)
-    tap.ok(wait(lambda: n.ready() == 503, 3), '/ready turns 503')
+    tap.ok(wait(lambda: n.ready() == 503, 6), '/ready turns 503')
     idle.settimeout(10 * SLOW)
     tap.same(idle.recv(4096), b'', 'idle connections are closed')
     before = load.connections
-    tap.ok(load.more(200, 3), 'whoever comes is served')
+    tap.ok(load.more(200, 6), 'whoever comes is served')
     # but for those that the 8 clients had made when they were counted
     tap.ok(load.connections >= before + 200 - 8, 'each on a new connection',
            load.connections - before)
@@ -142,11 +146,11 @@ def terminated():
              % (load.done, took))
     tap.same(load.resets, 0, 'no connection was closed under a request')
 
-    wait(lambda: 'shutting down' in n.log(), 10, 0.05)
-    tap.ok(5 <= time.monotonic() - begin, 'it served for as long as told')
+    wait(lambda: 'shutting down' in n.log(), 20, 0.05)
+    tap.ok(8 <= time.monotonic() - begin, 'it served for as long as told')
     n.hold.set()
     tap.ok(b' 200 ' in held.recv(4096), 'the last request is answered')
-    tap.ok(n.ended(5), 'and it ends with it')
+    tap.ok(n.ended(10), 'and it ends with it')
     tap.same(n.process.returncode, 0, 'with status 0')
     tap.ok('[alert]' not in n.log(), 'nothing bad is logged')
 
@@ -365,7 +369,10 @@ def rolling():
     ended = []
     replaced = 0
 
-    while replaced < 3 or time.monotonic() - begin < SECONDS:
+    # for longer where the machine is busy with something else
+    enough = 0.7 * RATE * SECONDS / SLOW
+    while replaced < 3 or time.monotonic() - begin < SECONDS \
+            or load.total <= enough and time.monotonic() - begin < 5 * SECONDS:
         new = Instance('n%d' % replaced)
         wait(new.ready)
         old = instances.pop(0)
@@ -383,8 +390,7 @@ def rolling():
     tap.same(load.failures[:5], [], '%d requests in %.0f s, %d instances '
              'replaced: 0 failed' % (load.total, time.monotonic() - begin,
                                      replaced))
-    tap.ok(load.total > 0.7 * RATE * SECONDS / SLOW, 'as many as meant',
-           load.total)
+    tap.ok(load.total > enough, 'as many as meant', load.total)
     tap.same(ended, [True] * replaced, 'all instances ended by themselves')
     tap.same(caller.bad(), [], 'nothing bad is logged')
 
