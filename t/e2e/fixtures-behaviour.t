@@ -167,7 +167,7 @@ def http2():
         tap.ok(n.at(str(i)), 'howto-http2: route-%s is taken' % name,
                n.errors(3))
         want = [c for c in colors if c in name]
-        got = answers(n, 20 if len(want) == 1 else 240)
+        got = answers(n, 20 if len(want) == 1 else 480)
         share = sum(got.values()) / len(want)
         tap.ok(set(got) == set(want)
                and all(0.6 * share < v < 1.4 * share for v in got.values()),

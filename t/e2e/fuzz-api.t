@@ -96,7 +96,7 @@ def whole(cp):
             wrong.append('%s: %s' % (name, answer.message))
             continue
         sidecar.put(answer.data)
-        if not sidecar.at(answer.body['version'], 5):
+        if not sidecar.at(answer.body['version'], 20):
             wrong.append('%s: %s' % (name, sidecar.errors(1)))
     tap.same(wrong[:5], [], 'a proxy takes all of %d documents'
              % len(proxies[:DOCUMENTS]))

@@ -461,12 +461,12 @@ mode=$(stat -c %a "$dir/store" "$dir/store/store.db" | tr '\n' ' ')
 [ "$mode" = '700 600 ' ]
 ok $? 'the store is for the workers alone'
 
-grep -q '"PUT /v20190125/meshes HTTP/1.1" 409 .* [0-9a-f-]\{36\}$' "$dir/api.log"
-ok $? 'access log, with the id of the request'
-
 kill -QUIT "$pid"
 wait "$pid"
 ok $? 'SIGQUIT ends it with status 0'
+
+grep -q '"PUT /v20190125/meshes HTTP/1.1" 409 .* [0-9a-f-]\{36\}$' "$dir/api.log"
+ok $? 'access log, with the id of the request'
 
 start[2]=$listen
 util/mesh "${start[@]}" > "$dir/out" 2> "$dir/err" &

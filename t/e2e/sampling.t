@@ -18,6 +18,10 @@ from mesh_test import (SLOW, Backend, Load, Sidecar, document, free_port,
 from mesh_xray_daemon import Daemon, rule
 
 
+# until each worker has looked at what is shared, every half second
+LOOK = 1.6 + 0.4 * SLOW
+
+
 def start(daemon, collector, local='rate=0', workers=2):
     port = daemon if isinstance(daemon, int) else daemon.port
     doc = document(1, {'a': [Backend('a').port]})
@@ -33,7 +37,7 @@ def start(daemon, collector, local='rate=0', workers=2):
 def ruled(side, n=1):
     """Until central rules were asked for, and all workers have them."""
     good = side.logged(r'X-Ray has \d+ sampling rules')
-    time.sleep(0.8 + 0.4 * SLOW)    # a look of a worker at what is shared
+    time.sleep(LOOK)
     return good
 
 
@@ -120,7 +124,11 @@ def quotas():
              'one client reports')
     times = [t for t, _ in d.reports]
     gaps = [b - a for a, b in zip(times, times[1:])]
-    tap.ok(min(gaps[1:]) >= 1.9, 'as often as the daemon wants', gaps)
+    # one that is seen late is nearer to the next one
+    gaps = gaps[1:]
+    tap.ok(sorted(gaps)[len(gaps) // 2] >= 1.9
+           and sum(gaps) >= 1.9 * len(gaps) - 1.5,
+           'as often as the daemon wants', gaps)
     tap.same(d.bad, [], 'the daemon understood all of it')
     side.stop()
 
@@ -157,16 +165,17 @@ def rates():
     d.refused = []
     tap.ok(d.reported('r', 1), 'statistics that failed are reported again')
     tap.same(d.total('r', 'RequestCount'), 100, 'with all counts')
-    time.sleep(0.5)
-    n = sampled(c, side, 1000, want=230)
-    tap.ok(230 <= n <= 370, 'the rate of the target is in force', n)
+    time.sleep(LOOK)
+    # 300, which six standard deviations are 87 of
+    n = sampled(c, side, 1000, want=213)
+    tap.ok(213 <= n <= 387, 'the rate of the target is in force', n)
 
     d.rules = [rule('r', 1, 0, 0), rule('s', 0, 0, 1, path='/s')]
     d.modified = 1.6e9
     side.get()
     tap.ok(side.logged('X-Ray has 2 sampling rules', 30),
            'rules that were changed are asked for')
-    time.sleep(0.8 + 0.4 * SLOW)
+    time.sleep(LOOK)
     tap.same(sampled(c, side, 20, '/s', 20), 20, 'and in force')
     tap.same(side.bad(), [], 'nothing bad in the log')
     side.stop()
@@ -191,7 +200,7 @@ def away():
     tap.same(len(side.lines('gives no sampling rules')), 1, 'told once')
 
     tap.ok(side.logged('answers again', 90), 'it came to its senses')
-    time.sleep(0.8 + 0.4 * SLOW)
+    time.sleep(LOOK)
     tap.same(sampled(c, side, 20), 0, 'central rules are in force')
 
     d.always = hang

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
 
 import mesh_h2
 
+from mesh_fault import routed
 from mesh_test import (SANITIZE, Backend, Sidecar, connect, document,
                        free_port, listen_http2, rss, tap, wait)
 
@@ -166,7 +167,8 @@ def giant(s, f, r):
 
 def gigabyte():
     a = Backend('a', raw=giant)
-    n = Sidecar(document(1, {'a': [a.port]})).start()
+    # however long that takes here
+    n = Sidecar(routed(1, [a.port], timeout={'perRequest': 0})).start()
     n.at('1')
     pid = n.worker_pids()[0]
 
