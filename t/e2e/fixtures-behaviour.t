@@ -268,7 +268,7 @@ def two_services(example, paths):
 
     def answer(call):
         call.respond([(':status', '200')])
-        call.send(call.header('x-number').encode(), end=True)
+        call.send((call.header('x-number') or '').encode(), end=True)
 
     backend = Backend('b', lambda r: reply(r.header('X-Number') or ''))
     for i in (1, 2):
