@@ -189,7 +189,8 @@ def handed_on():
     old = children(n.master)
     n.send(signal.SIGHUP)
     tap.ok(wait(lambda: len(children(n.master)) == 2
-                and not set(old) & set(children(n.master))), 'SIGHUP reloads')
+                and not set(old) & set(children(n.master))), 'SIGHUP reloads',
+           old, children(n.master), n.log())
     n.send(signal.SIGUSR1)
     tap.ok(wait(lambda: 'reopening logs' in n.log()), 'SIGUSR1 reopens logs')
     n.send(signal.SIGUSR2)
